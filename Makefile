@@ -1,0 +1,74 @@
+# Everything here works from a bare checkout: each target does the set-up it needs.
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+WORKERS ?= 2
+CHROMIUM := /usr/bin/chromium
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: setup play test lint fmt lock clean
+
+setup: $(STAMP)
+	@echo "Ready: make play, make test."
+
+play: $(STAMP)
+	$(BIN)/python manage.py play --host "$(HOST)" --port "$(PORT)"
+
+test: $(STAMP) $(CHROMIUM) lint
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check
+	$(BIN)/python manage.py check
+
+fmt: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Pins every dependency with its hashes, for every platform and Python that the project supports.
+lock: $(STAMP)
+	$(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/pip install --quiet uv
+	$(VENV)/lock/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
+		--all-extras --generate-hashes --no-annotate --custom-compile-command "make lock" \
+		--output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp comes last, so that an interrupted set-up starts over.
+$(STAMP): requirements.lock
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(call apt_install,python3-venv)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(CHROMIUM):
+	@$(call apt_install,chromium)
+
+# Installs Debian packages as root or through sudo; says what to do where neither is at hand.
+define apt_install
+{ \
+	if [ "$$(id -u)" = 0 ]; then as_root=; \
+	elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then as_root=sudo; \
+	else as_root=no; fi; \
+	if [ "$$as_root" = no ] || ! command -v apt-get >/dev/null; then \
+		echo "Please install $(1) first (on Debian: apt-get install $(1)), then try again." >&2; exit 1; \
+	fi; \
+	$$as_root apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -y -qq --no-install-recommends $(1) >/dev/null; \
+}
+endef

@@ -1,0 +1,107 @@
+"""The sockets of a run. They only relay: what to send is the hub's business (`playground.live`).
+
+A client may say `{"ack": SEQ}` for what it has shown. From then on it is sent no more than a
+window ahead of that, and taken to the newest scene when it falls far behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+from typing import Any, ClassVar
+from urllib.parse import parse_qs
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from playground import live
+from playground.feeds import Viewer
+from sagas.clock import cancel_and_wait, spawn
+from sagas.errors import SagaError
+
+logger = logging.getLogger(__name__)
+
+BAD_REQUEST = 4400
+NOT_FOUND = 4404
+MAX_WORD = 200  # characters of a client's message
+MAX_REASON = 120  # bytes that a close frame has room for
+
+_SEQ = re.compile(r"[0-9]{1,9}")
+
+
+class RunConsumer(AsyncWebsocketConsumer):
+    """One viewer of one run: first what it missed after `?after=`, then everything live."""
+
+    view: ClassVar[str]
+    _viewer: Viewer | None = None
+    _sending: asyncio.Task[None] | None = None
+
+    async def connect(self) -> None:
+        await self.accept()
+        asked = parse_qs(self.scope["query_string"].decode("latin-1"))
+        after, saga = asked.get("after", ["0"])[-1], asked.get("saga", [""])[-1]
+        if not _SEQ.fullmatch(after):
+            await self._refuse(BAD_REQUEST, "after must be a whole number from 0 on")
+            return
+        run = self.scope["url_route"]["kwargs"]["run_id"]
+        try:
+            self._viewer = await live.hub().join(run, int(after), saga, self.view)
+        except SagaError as error:
+            await self._refuse(NOT_FOUND, str(error))
+            return
+        self._sending = spawn(self._send_all(self._viewer), f"watch {run}")
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        seq = _acknowledged(text_data)
+        if self._viewer is not None and seq is not None:
+            self._viewer.acknowledge(seq)
+
+    async def disconnect(self, code: int) -> None:
+        if self._sending is not None:
+            await cancel_and_wait(self._sending)
+        if self._viewer is not None:
+            await live.hub().leave(self._viewer)
+
+    async def _send_all(self, viewer: Viewer) -> None:
+        try:
+            async for text in viewer:
+                await self.send(text_data=text)
+        except Exception:
+            # The line went away under a send; `disconnect` follows.
+            logger.info("socket.send-failed", exc_info=True)
+
+    async def _refuse(self, code: int, reason: str) -> None:
+        short = reason.encode("ascii", "replace")[:MAX_REASON].decode()
+        await self.close(code=code, reason=short)
+
+
+class ScenesConsumer(RunConsumer):
+    """`/ws/runs/<id>/scenes`: entries with the scene after each."""
+
+    view = live.SCENES
+
+
+class JournalConsumer(RunConsumer):
+    """`/ws/runs/<id>/json`: the journal's entries."""
+
+    view = live.JSON
+
+
+class NowhereConsumer(AsyncWebsocketConsumer):
+    """Any other address: closed with a reason, rather than left to time out."""
+
+    async def connect(self) -> None:
+        await self.accept()
+        await self.close(code=NOT_FOUND, reason="no socket at this address")
+
+
+def _acknowledged(text: str | None) -> int | None:
+    if text is None or len(text) > MAX_WORD:
+        return None
+    try:
+        said: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    seq = said.get("ack") if isinstance(said, dict) else None
+    return seq if type(seq) is int and seq >= 0 else None

@@ -1,0 +1,55 @@
+"""The worker inside the web process, as `manage.py play` runs it.
+
+Journal, worker and sockets share one event loop. What is committed goes to the sockets
+through the channel layer, exactly as it does when workers are elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from playground import live
+from sagas import catalog
+from sagas.clock import cancel_and_wait
+from sagas.journal import Journal
+from sagas.worker import Pace, Worker
+
+STOP_SECONDS = 4.0  # a stop that takes longer is cut short: the next start recovers
+
+
+class Embedded:
+    """A journal and a worker of this process. `start` and `stop` on the server's event loop."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._journal = Journal()
+        self._journal.listen(live.publish)
+        self.worker = Worker(self._journal, pace=pace)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop, on_death: Callable[[BaseException], None]) -> None:
+        """Begin to work as soon as the loop runs; `on_death(error)` is called if the worker ends by an error."""
+        self._task = loop.create_task(self._work(), name="worker")
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and (error := task.exception()):
+                on_death(error)
+
+        self._task.add_done_callback(ended)
+
+    async def _work(self) -> None:
+        self._journal.start()
+        await self.worker.run()
+
+    async def stop(self) -> None:
+        """Give every lease back, write what is waiting, end the services' threads."""
+        if self._task is None:
+            return
+        async with asyncio.timeout(STOP_SECONDS):
+            await cancel_and_wait(self._task)
+            await self._journal.stop()
+        for service in catalog.SERVICES.values():
+            await asyncio.to_thread(service.close)
+
+
+current: Embedded | None = None

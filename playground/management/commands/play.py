@@ -1,0 +1,82 @@
+"""The whole playground in one process: migrate, serve, work. Ctrl-C stops it cleanly."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError
+
+from playground import embedded
+from sagas.management.ready import pace_ms, prepare_databases
+from sagas.worker import Pace
+
+SOCKET_CLOSE_SECONDS = 2
+
+
+class Command(BaseCommand):
+    help = "Migrate, serve and work, in one process."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--port", type=int, default=os.environ.get("PORT") or 8000, help="0 picks a free one")
+        parser.add_argument("--host", default=os.environ.get("HOST") or "127.0.0.1")
+
+    def handle(self, *, host: str, port: int, **options: Any) -> None:
+        if not 0 <= port <= 65535:
+            raise CommandError(f"--port {port} (PORT) is not between 0 and 65535")
+        prepare_databases()
+        self._serve(host, port)
+        self.stdout.write("bye")
+
+    def _serve(self, host: str, port: int) -> None:
+        # Importing Daphne's server installs Twisted's reactor on asyncio, which only this command wants.
+        from daphne.endpoints import build_endpoint_description_strings
+        from daphne.server import Server
+        from twisted.internet import reactor as installed
+        from twisted.internet.defer import Deferred
+
+        from playground.asgi import application
+
+        reactor: Any = installed
+        loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
+        asyncio.set_event_loop(loop)
+        died: list[BaseException] = []
+        pace = Pace(lease_ms=pace_ms("SAGA_LEASE_SECONDS"), poll_ms=pace_ms("SAGA_POLL_SECONDS"))
+        engine = embedded.current = embedded.Embedded(pace)
+
+        def on_death(error: BaseException) -> None:
+            died.append(error)
+            server.stop()
+
+        def ready() -> None:
+            if server.listening_addresses:
+                engine.start(loop, on_death)
+                reactor.addSystemEventTrigger(
+                    "before", "shutdown", lambda: Deferred.fromFuture(asyncio.ensure_future(engine.stop(), loop=loop))
+                )
+                self._greet(*server.listening_addresses[0])
+
+        server = Server(
+            application=application,
+            endpoints=build_endpoint_description_strings(host=host, port=port),
+            signal_handlers=True,
+            ready_callable=ready,
+            verbosity=0,
+            application_close_timeout=SOCKET_CLOSE_SECONDS,
+        )
+        # A port that is taken is told in this command's own line.
+        logging.getLogger("daphne.server").addFilter(lambda record: "Listen failure" not in str(record.msg))
+        server.run()
+        if died:
+            raise CommandError(f"the worker died: {died[0]!r}") from died[0]
+        if not server.listening_addresses:
+            raise CommandError(f"cannot listen on {host}:{port}: is another server there? Try PORT=0 or another port")
+
+    def _greet(self, host: str, port: int) -> None:
+        shown = f"[{host}]" if ":" in host else host
+        self.stdout.write(f"Ready: http://{shown}:{port}/")
+        self.stdout.flush()

@@ -1,0 +1,120 @@
+"""Sagas from the terminal: start one, or go on with one, and see its journal as it is committed."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError
+from rich.console import Console
+
+from playground import worlds
+from playground.management.printing import entry_line, outcome_line
+from playground.management.scenarios import scenario_from_options
+from sagas import journal
+from sagas.entries import Entry, Kind
+from sagas.management.ready import pace_ms, prepare_databases
+from sagas.models import Run, Saga
+from sagas.worker import Pace, Worker
+
+EXIT_CODES = {"completed": 0, "compensated": 3, "needs-operator": 4, "abandoned": 5, "lost": 5}
+INTERRUPTED = 130
+ENDS = "exit 0 completed, 3 compensated, 4 needs-operator, 5 abandoned or lost"
+
+
+class Command(BaseCommand):
+    help = "Sagas in the terminal."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        commands = parser.add_subparsers(dest="what", required=True)
+        run = commands.add_parser("run", help=f"one run, its journal live; {ENDS}")
+        run.add_argument("saga", nargs="?", default=None, help="the saga definition (default: order)")
+        run.add_argument("--scenario", metavar="FILE", help="a scenario as JSON; - reads standard input")
+        run.add_argument("--fault", action="append", default=[], metavar="STEP[.compensation]:KIND[:TIMES]")
+        resume = commands.add_parser("resume", help=f"go on with a run that another process left; {ENDS}")
+        resume.add_argument("run", help="the id of the run")
+        for command in (run, resume):
+            command.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
+
+    def handle(self, *, what: str, **options: Any) -> None:
+        run = self._start(options) if what == "run" else self._find(options["run"])
+        reader = Terminal(run.pk, as_json=options["json"])
+        reader.show(run.pk, journal.read_all(run.pk))
+        asyncio.run(reader.follow())
+        sys.exit(self._report(run, reader))
+
+    def _start(self, options: dict[str, Any]) -> Run:
+        try:
+            scenario = scenario_from_options(options["saga"], options["scenario"], options["fault"])
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+        prepare_databases()
+        return worlds.start(scenario)
+
+    def _find(self, run_id: str) -> Run:
+        prepare_databases()
+        run = Run.objects.filter(pk=run_id).first()
+        if run is None:
+            raise CommandError(f"there is no run {run_id!r} in this SAGA_DATA")
+        return run
+
+    def _report(self, run: Run, reader: Terminal) -> int:
+        run.refresh_from_db()
+        sagas = list(Saga.objects.filter(run=run).order_by("index"))
+        for saga in sagas:
+            reader.say(outcome_line(saga.order, saga.state, saga.cause))
+        if run.state != Run.State.FINISHED:
+            reader.say(f"interrupted: go on with manage.py saga resume {run.pk}")
+            return INTERRUPTED
+        return max(EXIT_CODES[saga.state] for saga in sagas if saga.state in EXIT_CODES)
+
+
+class Terminal:
+    """Prints one run's entries once each, and drives the run until it is finished."""
+
+    def __init__(self, run: str, *, as_json: bool) -> None:
+        self._run, self._as_json = run, as_json
+        self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        self._finished = asyncio.Event()
+
+    def say(self, markup: str) -> None:
+        """Print a line for people; not where the output is JSON."""
+        if not self._as_json:
+            self._console.print(markup)
+
+    def show(self, run: str, entries: Sequence[Entry]) -> None:
+        """Print committed entries."""
+        for entry in entries:
+            if self._as_json:
+                self._console.file.write(json.dumps(entry.to_json()) + "\n")
+            else:
+                self._console.print(entry_line(entry))
+        self._console.file.flush()
+        if entries and entries[-1].kind is Kind.RUN_FINISHED:
+            self._finished.set()
+
+    async def follow(self) -> None:
+        """Drive the run as soon as its lease is free; return when it is finished, or on Ctrl-C."""
+        if self._finished.is_set():
+            return
+        book = journal.Journal()
+        book.listen(self.show)
+        book.start()
+        pace = Pace(lease_ms=pace_ms("SAGA_LEASE_SECONDS"), poll_ms=pace_ms("SAGA_POLL_SECONDS"))
+        working = asyncio.create_task(Worker(book, pace=pace, only=self._run).run(), name="worker")
+        waiting = asyncio.create_task(self._finished.wait(), name="wait for the end")
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._finished.set)
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        failed = working.done() and working.exception()
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        await book.stop()
+        if failed:
+            raise CommandError(f"the worker died: {failed!r}") from failed

@@ -1,0 +1,82 @@
+"""How a saga ended, in words: what failed, what was done, what is owed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from playground import wording
+from sagas.entries import Entry, Op
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a fold knows beside the entry. Amounts in cents.
+
+    `name` is the call's name in its direction. `did`: in this attempt the service wrote its
+    row or had written it before. `done`, `undone`, `owed`: steps of the saga so far.
+    `charged` is what is taken for the order and not given back; `doubled` names services
+    that did a step's work more than once.
+    """
+
+    name: str = ""
+    service: str = ""
+    amount: int = 0
+    did: bool = False
+    orphaned: bool = False
+    steps: int = 0
+    done: int = 0
+    undone: int = 0
+    owed: int = 0
+    failures: int = 0
+    charged: int = 0
+    doubled: tuple[str, ...] = ()
+    cause: Mapping[str, Any] | None = None
+
+
+def completed(entry: Entry, known: Known) -> str:
+    if known.doubled:
+        names = " and ".join(wording.title(name) for name in known.doubled)
+        return f"Every step is done, but {names} did the work twice. {wording.money(known.charged)} is taken."
+    paid = f" The card is charged {wording.money(known.charged)}." if known.charged else ""
+    return f"All {known.steps} steps are done.{paid} The lamp ships." if known.steps else "Every step is done."
+
+
+def compensated(entry: Entry, known: Known) -> str:
+    undone = f"{known.undone} of {known.owed} steps undone." if known.owed else "There is nothing to undo."
+    return f"{_why(known)} {undone} {_owed_back(known)}" if known.steps else "Everything that was done is undone."
+
+
+def needs_operator(entry: Entry, known: Known) -> str:
+    reason = str(entry.detail.get("reason") or "it can go no further")
+    if not known.steps or not entry.step:
+        return f"{reason[:1].upper()}{reason[1:]}. The saga waits for a person."
+    if entry.op is Op.COMPENSATION:
+        failed = f"{known.name} failed {wording.times(known.failures)}."
+        return f"{failed} {known.undone} of {known.owed} steps undone. {_owed_back(known)}"
+    return f"{known.name} failed, and the saga can neither go on nor turn back. It waits for a person."
+
+
+def abandoned(entry: Entry, known: Known) -> str:
+    return f"A call failed, and nobody undoes what came before. {_owed_back(known)}"
+
+
+def lost(entry: Entry, known: Known) -> str:
+    return f"Nothing is under way any more, and half of the work is done. {_owed_back(known)}"
+
+
+def _why(known: Known) -> str:
+    cause = known.cause or {}
+    outcome, step = cause.get("outcome"), cause.get("step")
+    if outcome == "deadline":
+        return "The deadline passed."
+    if outcome == "cancelled":
+        return "An operator cancelled the order."
+    return f"{step} never answered." if outcome == "unknown" else f"{step} failed."
+
+
+def _owed_back(known: Known) -> str:
+    if known.charged > 0:
+        return f"{wording.money(known.charged)} is still owed back."
+    return "Nobody is charged." if known.charged == 0 else f"{wording.money(-known.charged)} too much was refunded."

@@ -1,0 +1,26 @@
+"""Which application answers what: HTTP goes to Django, websockets to their consumers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.urls import path, re_path
+
+from playground.consumers import JournalConsumer, NowhereConsumer, ScenesConsumer
+from playground.origins import OwnOrigins
+
+scenes: Any = ScenesConsumer.as_asgi()
+journal: Any = JournalConsumer.as_asgi()
+nowhere: Any = NowhereConsumer.as_asgi()
+
+websockets: list[Any] = [
+    path("ws/runs/<slug:run_id>/scenes", scenes),
+    path("ws/runs/<slug:run_id>/json", journal),
+    re_path(r"", nowhere),
+]
+
+
+def application_for(http: Any) -> ProtocolTypeRouter:
+    """Return the ASGI application around Django's own; a foreign page's websocket is refused."""
+    return ProtocolTypeRouter({"http": http, "websocket": OwnOrigins(URLRouter(websockets))})

@@ -1,0 +1,123 @@
+"""What a page shows at moment n: a pure fold of the journal's first n entries.
+
+`Fold` takes entries one by one and gives, after each, the whole small scene: the saga in
+focus, one line for each other saga, the ledgers and facts of the run. Live pages, replay,
+the page without JavaScript and the tests all paint these scenes and derive nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playground import faces, wording
+from playground.focus import Focus
+from playground.sentences import sentence
+from playground.world import World
+from sagas.definition import SagaDefinition
+from sagas.entries import Entry, Kind
+from sagas.plan import RunPlan
+
+__all__ = ["FIRST_ORDER", "Fold", "idle_scene", "sentence"]
+
+FIRST_ORDER = 8412  # of every run; the next one is 8413
+NOTHING_YET = "Nothing has happened yet."
+
+
+class Fold:
+    """The scene of one run, seen from one saga (`focus`; None is the first that starts)."""
+
+    def __init__(self, plan: RunPlan, definition: SagaDefinition, focus: str | None = None) -> None:
+        self._mode, self._many = plan.mode, plan.orders > 1
+        self._saga = focus
+        self._focus = Focus(plan, definition, f"ord-{FIRST_ORDER + _number(focus) - 1}")
+        self._world = World(definition, many=self._many)
+        self._views: dict[str, dict[str, Any]] = {}
+        self._others: dict[str, dict[str, str]] = {}
+        self._began: int | None = None
+        self._entry: dict[str, Any] | None = None
+        self._seq = self._ms = 0
+        self._say = NOTHING_YET
+
+    def add(self, entry: Entry) -> None:
+        """Take the next entry of the run's journal."""
+        if self._began is None:
+            self._began = entry.at
+        if self._saga is None and entry.kind is Kind.SAGA_STARTED:
+            self._saga = entry.saga
+        self._seq, self._ms = entry.seq, max(0, entry.at - self._began)
+        changed = self._world.add(entry)
+        own = entry.saga in ("", self._saga)
+        said = self._add_own(entry) if own else self._add_other(entry)
+        self._forget_views(entry.step if own else "", changed, everything=own and entry.kind is Kind.SAGA_COMPENSATING)
+        self._entry = {
+            "seq": entry.seq,
+            "clock": wording.clock(self._ms),
+            "kind": str(entry.kind),
+            "state": faces.of_entry(entry),
+            "what": faces.what(entry, self._focus.name(entry), many=self._many),
+            "key": entry.key or None,
+            "say": said,
+        }
+
+    def scene(self) -> dict[str, Any]:
+        """Return the scene after the last entry: JSON values, which later entries do not change."""
+        focus, order = self._focus, self._focus.state.order
+        for name, leg in focus.legs.items():
+            if name not in self._views:
+                self._views[name] = leg.view(self._world.ledgers[leg.step.service].view(order))
+        return {
+            "seq": self._seq,
+            "ms": self._ms,
+            "saga": self._saga,
+            "order": order,
+            "end": focus.end,
+            "orch": {"state": focus.orch[0], "word": focus.orch[1]},
+            "legs": [self._views[name] for name in focus.legs],
+            "token": focus.token,
+            "entry": self._entry,
+            "say": self._say,
+            "facts": self._facts(),
+            "alert": focus.alert,
+            "others": list(self._others.values()),
+        }
+
+    def _facts(self) -> dict[str, str]:
+        focus, world = self._focus, self._world
+        return {
+            "charged": wording.plain("payments", world.total("payments")),
+            "held": wording.plain("inventory", world.total("inventory")),
+            "shipped": str(world.shipped),
+            "knows": faces.who_knows(self._mode, focus.state.phase, crashed=focus.crashed),
+        }
+
+    def _add_own(self, entry: Entry) -> str:
+        self._focus.add(entry)
+        said = sentence(entry, self._focus.known(entry))
+        if self._focus.end is None or entry.kind in faces.ENDS:
+            self._say = said  # at an end the outcome stays, whatever still arrives late
+        return said
+
+    def _add_other(self, entry: Entry) -> str:
+        self._focus.token = None
+        face = faces.of_other(entry)
+        if face is not None:
+            line = {"saga": entry.saga, "order": entry.order, "state": face[0], "word": face[1]}
+            self._others[entry.saga] = line
+        return f"{entry.order}: {sentence(entry)}"
+
+    def _forget_views(self, step: str, service: str, *, everything: bool) -> None:
+        """Drop the leg views that an entry made old; the others are kept as they are."""
+        for name, leg in self._focus.legs.items():
+            if everything or name == step or leg.step.service == service:
+                self._views.pop(name, None)
+
+
+def idle_scene(plan: RunPlan, definition: SagaDefinition) -> dict[str, Any]:
+    """Return the stage before any run."""
+    return Fold(plan, definition).scene()
+
+
+def _number(saga: str | None) -> int:
+    """Return the n of a saga id `<run>-<n>`; 1 where there is none."""
+    tail = (saga or "").rpartition("-")[2]
+    return int(tail) if tail.isdigit() else 1

@@ -1,0 +1,97 @@
+"""The words of the stage: what services, their rows and amounts are called. Pure.
+
+Plain, present tense, one claim per sentence, services capitalised, money with its sign.
+What is not in these tables gets a sentence all the same, from its own name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+MINUS = "\u2212"  # the sign; a hyphen is shorter and sits lower
+MONEY_SERVICES = frozenset({"payments"})  # their amounts are cents
+SETTLEMENTS = frozenset({"sell", "confirm"})  # rows that make an order final; they undo nothing
+UNDOS = frozenset({"release", "cancel", "refund", "recall"})
+
+
+@dataclass(frozen=True, slots=True)
+class StepWords:
+    """One step: its service, and what is true once it, or its undo, is done. `{}` is an amount."""
+
+    service: str
+    did: str
+    undid: str
+
+
+STEPS: Mapping[str, StepWords] = {
+    "reserve-inventory": StepWords("inventory", "One lamp is held.", "The lamp is back on the shelf."),
+    "create-order": StepWords("orders", "The order is open.", "The order is cancelled."),
+    "charge-payment": StepWords("payments", "The card is charged {}.", "{} is refunded."),
+    "notify-warehouse": StepWords("warehouse", "Warehouse has the pick.", "The pick is recalled."),
+    "book-delivery": StepWords("delivery", "The van is booked.", "The booking is cancelled."),
+}
+
+ROWS: Mapping[tuple[str, str], str] = {
+    ("inventory", "hold"): "Inventory holds one lamp.",
+    ("inventory", "release"): "Inventory puts the lamp back.",
+    ("inventory", "sell"): "Inventory marks the lamp as sold.",
+    ("orders", "open"): "Orders opens the order.",
+    ("orders", "cancel"): "Orders cancels the order.",
+    ("orders", "confirm"): "Orders confirms the order.",
+    ("payments", "charge"): "Payments takes {}.",
+    ("payments", "refund"): "Payments gives {} back.",
+    ("warehouse", "pick"): "Warehouse takes the pick.",
+    ("warehouse", "recall"): "Warehouse recalls the pick.",
+    ("delivery", "book"): "Delivery books a van.",
+    ("delivery", "cancel"): "Delivery cancels the booking.",
+}
+
+TOTALS: Mapping[str, str] = {
+    "inventory": "held",
+    "orders": "open",
+    "payments": "taken",
+    "warehouse": "to pick",
+    "delivery": "booked",
+}
+
+
+def title(service: str) -> str:
+    """Return a service's name as sentences have it."""
+    return service[:1].upper() + service[1:]
+
+
+def service_of(step: str) -> str:
+    """Return the service of a step, "" when the step is not one that has words."""
+    return STEPS[step].service if step in STEPS else ""
+
+
+def plain(service: str, amount: int) -> str:
+    """Return an amount as a total shows it: `49.00`, `1`."""
+    sign = MINUS if amount < 0 else ""
+    return sign + (f"{abs(amount) / 100:.2f}" if service in MONEY_SERVICES else str(abs(amount)))
+
+
+def signed(service: str, amount: int) -> str:
+    """Return an amount as a ledger row shows it: `+49.00`, `0`."""
+    return ("+" if amount > 0 else "") + plain(service, amount)
+
+
+def money(cents: int) -> str:
+    """Return `$49.00`."""
+    return f"{MINUS if cents < 0 else ''}${abs(cents) / 100:.2f}"
+
+
+def span(ms: int) -> str:
+    """Return a wait as a person reads it: `200 ms`, `1 s`, `1.5 s`."""
+    return f"{ms} ms" if 0 < ms < 1000 else f"{ms / 1000:.3g} s"
+
+
+def clock(ms: int) -> str:
+    """Return time since a run began: `00:03.21`."""
+    return f"{ms // 60_000:02d}:{ms // 1000 % 60:02d}.{ms // 10 % 100:02d}"
+
+
+def times(n: int) -> str:
+    """Return `once`, `twice`, `3 times`."""
+    return {1: "once", 2: "twice"}.get(n, f"{n} times")

@@ -1,0 +1,81 @@
+"""The sagas and services that a process knows, by name: the demo order saga among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sagas.definition import SagaDefinition, Step
+from sagas.errors import DefinitionUnknown
+from sagas.services.base import Service
+from sagas.services.delivery import handlers as delivery_handlers
+from sagas.services.delivery.service import delivery
+from sagas.services.inventory import handlers as inventory_handlers
+from sagas.services.inventory.service import inventory
+from sagas.services.orders import handlers as orders_handlers
+from sagas.services.orders.service import orders
+from sagas.services.payments import handlers as payments_handlers
+from sagas.services.payments.service import payments
+from sagas.services.warehouse import handlers as warehouse_handlers
+from sagas.services.warehouse.service import warehouse
+
+SERVICES: Mapping[str, Service] = {s.name: s for s in (inventory, orders, payments, warehouse, delivery)}
+
+ORDER = SagaDefinition(
+    "order",
+    version=1,
+    steps=[
+        Step(
+            "reserve-inventory",
+            service="inventory",
+            action=inventory_handlers.reserve_inventory,
+            compensation=inventory_handlers.release_inventory,
+            settlement=inventory_handlers.sell_inventory,
+        ),
+        Step(
+            "create-order",
+            service="orders",
+            action=orders_handlers.create_order,
+            compensation=orders_handlers.cancel_order,
+            settlement=orders_handlers.confirm_order,
+        ),
+        Step(
+            "charge-payment",
+            service="payments",
+            action=payments_handlers.charge_payment,
+            compensation=payments_handlers.refund_payment,
+        ),
+        Step(
+            "notify-warehouse",
+            service="warehouse",
+            action=warehouse_handlers.notify_warehouse,
+            compensation=warehouse_handlers.recall_pick,
+        ),
+        Step(
+            "book-delivery",
+            service="delivery",
+            action=delivery_handlers.book_delivery,
+            compensation=delivery_handlers.cancel_delivery,
+        ),
+    ],
+)
+
+DEFINITIONS: dict[tuple[str, int], SagaDefinition] = {}
+
+
+def register(definition: SagaDefinition) -> SagaDefinition:
+    """Make a definition known under its name and version; return it."""
+    DEFINITIONS[definition.name, definition.version] = definition
+    return definition
+
+
+def definition(name: str, version: int | None = None) -> SagaDefinition:
+    """Return a definition; without `version`, the newest. Raises DefinitionUnknown."""
+    if version is None:
+        version = max((v for n, v in DEFINITIONS if n == name), default=0)
+    try:
+        return DEFINITIONS[name, version]
+    except KeyError:
+        raise DefinitionUnknown(name, version) from None
+
+
+register(ORDER)

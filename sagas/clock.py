@@ -1,0 +1,51 @@
+"""Time as a port: the engine asks a `Clock`, so that a simulator can own it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Now, and waiting. All times are in milliseconds; `now` since the epoch."""
+
+    def now(self) -> int: ...
+
+    async def sleep(self, ms: int) -> None: ...
+
+    async def first(self, task: asyncio.Task[T], ms: int) -> bool:
+        """Return True when `task` ended within `ms`, False when the time ran out first.
+
+        The task goes on in either case; it is never cancelled here.
+        """
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    async def sleep(self, ms: int) -> None:
+        await asyncio.sleep(max(0, ms) / 1000)
+
+    async def first(self, task: asyncio.Task[T], ms: int) -> bool:
+        done, _ = await asyncio.wait({task}, timeout=ms / 1000)
+        return bool(done)
+
+
+async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks and wait until each has ended, whatever it ended with."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def spawn(coroutine: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+    """Return a named task of the running loop."""
+    return asyncio.get_running_loop().create_task(coroutine, name=name)

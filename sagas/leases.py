@@ -1,0 +1,65 @@
+"""Who drives which run: a lease with an epoch, claimed by compare-and-swap.
+
+A claim raises the run's epoch, so that a worker which slept past its lease finds every later
+write of its own refused. No row is ever locked for longer than one statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import F, Q
+
+from sagas.databases import atomic
+from sagas.models import Command, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to drive a run until it is claimed again with a higher epoch."""
+
+    run: str
+    epoch: int
+
+
+def claim_due(owner: str, now: int, lease_ms: int, limit: int, only: str = "") -> list[Lease]:
+    """Return leases on up to `limit` runs that can move and that nobody holds.
+
+    A run can move while it is running, or when a command waits for it. `now` is in
+    milliseconds since the epoch. `only` narrows the search to one run.
+    """
+    waiting = Command.objects.filter(handled_seq=None).values("run_id")
+    due = Run.objects.filter(Q(state=Run.State.RUNNING) | Q(pk__in=waiting), leased_until__lte=now, pruning=False)
+    if only:
+        due = due.filter(pk=only)
+    seen = list(due.order_by("leased_until").values_list("pk", "lease_epoch")[:limit])
+    if not seen:
+        return []
+    with atomic("default"):
+        return [lease for run, epoch in seen if (lease := _take(run, epoch, owner, now, lease_ms))]
+
+
+def take_over(lease: Lease, owner: str, now: int, lease_ms: int) -> Lease | None:
+    """Return a fresh lease on a run that this owner held itself, or None when another has it."""
+    return _take(lease.run, lease.epoch, owner, now, lease_ms, was=owner)
+
+
+def renew(owner: str, runs: Iterable[str], now: int, lease_ms: int) -> set[str]:
+    """Extend leases; return the runs that are still this owner's."""
+    mine = Run.objects.filter(pk__in=list(runs), lease_owner=owner)
+    with atomic("default"):
+        mine.update(leased_until=now + lease_ms)
+        return set(mine.values_list("pk", flat=True))
+
+
+def release(owner: str, runs: Iterable[str]) -> None:
+    """Give leases back, so that another worker may claim the runs at once."""
+    Run.objects.filter(pk__in=list(runs), lease_owner=owner).update(leased_until=0, lease_owner="")
+
+
+def _take(run: str, epoch: int, owner: str, now: int, lease_ms: int, was: str = "") -> Lease | None:
+    held = Run.objects.filter(pk=run, lease_epoch=epoch)
+    held = held.filter(lease_owner=was) if was else held.filter(leased_until__lte=now)
+    taken = held.update(lease_owner=owner, lease_epoch=F("lease_epoch") + 1, leased_until=now + lease_ms)
+    return Lease(run, epoch + 1) if taken == 1 else None

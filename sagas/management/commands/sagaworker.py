@@ -1,0 +1,40 @@
+"""A worker alone: claims runs and drives them until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Any
+
+from django.core.management import BaseCommand
+
+from sagas.journal import Journal
+from sagas.management.ready import pace_ms, prepare_databases
+from sagas.worker import Pace, Worker
+
+
+class Command(BaseCommand):
+    help = "Claim runs and drive them. Start as many as you like, on as many machines."
+    requires_system_checks = ()
+
+    def handle(self, **options: Any) -> None:
+        prepare_databases()
+        asyncio.run(self._work())
+        self.stdout.write("stopped")
+
+    async def _work(self) -> None:
+        journal = Journal()
+        journal.start()
+        pace = Pace(lease_ms=pace_ms("SAGA_LEASE_SECONDS"), poll_ms=pace_ms("SAGA_POLL_SECONDS"))
+        worker = Worker(journal, pace=pace)
+        working = asyncio.create_task(worker.run(), name="worker")
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, working.cancel)
+        self.stdout.write(f"working: {worker.owner}")
+        self.stdout.flush()
+        try:
+            await working
+        except asyncio.CancelledError:
+            pass
+        finally:
+            await journal.stop()

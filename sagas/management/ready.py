@@ -1,0 +1,51 @@
+"""What every command needs before it can work: a writable folder and migrated databases."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
+from django.db.utils import DatabaseError
+
+from sagas.databases import ensure_schemas
+
+
+def prepare_databases() -> None:
+    """Make every database ready: its file or schema, and all its tables.
+
+    Raises CommandError, in one line, when a folder cannot be written or a database not migrated.
+    """
+    for alias in connections:
+        if connections[alias].vendor == "sqlite":
+            _need_writable(Path(str(connections[alias].settings_dict["NAME"])))
+    try:
+        ensure_schemas()
+        for alias in connections:
+            plan = MigrationExecutor(connections[alias])
+            if plan.migration_plan(plan.loader.graph.leaf_nodes()):
+                call_command("migrate", database=alias, verbosity=0, interactive=False)
+    except DatabaseError as error:
+        line = str(error).strip().splitlines()[0]
+        raise CommandError(f"database {alias!r} cannot be migrated: {line}") from None
+    finally:
+        connections.close_all()
+
+
+def _need_writable(file: Path) -> None:
+    folder = file.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(f"the folder {folder} (SAGA_DATA) cannot be made: {error.strerror}") from None
+    for place in (folder, file):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise CommandError(f"{place} (SAGA_DATA) is not writable")
+
+
+def pace_ms(name: str) -> int:
+    """Return a setting given in seconds, such as SAGA_LEASE_SECONDS, in milliseconds."""
+    return round(float(getattr(settings, name)) * 1000)

@@ -1,0 +1,165 @@
+"""What the default database keeps: runs, their sagas and steps, the journal, and people's business.
+
+The journal is the truth; `Run`, `Saga` and `Step` rows are its last state, written in the
+same transaction as the entries (`sagas.journal`). Nothing else writes them once a run exists.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+
+from sagas.entries import Entry, Kind, Lane, Op, iso_from_ms
+
+
+class Run(models.Model):
+    """One execution of a scenario in a world of its own; the unit of order, lease and stream.
+
+    The lease is free when `leased_until` (milliseconds since the epoch) has passed. Every
+    claim raises `lease_epoch`; a write that carries an older epoch is refused.
+    """
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        FINISHED = "finished"
+
+    id = models.CharField(primary_key=True, max_length=16)
+    definition = models.CharField(max_length=100)
+    version = models.PositiveIntegerField()
+    scenario = models.JSONField()
+    payload = models.JSONField(default=dict)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.RUNNING)
+    last_seq = models.PositiveIntegerField(default=0)
+    lease_owner = models.CharField(max_length=100, default="", blank=True)
+    lease_epoch = models.PositiveIntegerField(default=0)
+    leased_until = models.BigIntegerField(default=0)
+    pruning = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at_ms = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["leased_until"], name="run_due", condition=models.Q(state="running")),
+            models.Index(fields=["-created_at"], name="run_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Saga(models.Model):
+    """One saga of a run. `id` is the run's id and the saga's number in it."""
+
+    id = models.CharField(primary_key=True, max_length=20)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="sagas")
+    index = models.PositiveSmallIntegerField()
+    order = models.CharField(max_length=100, db_index=True)
+    state = models.CharField(max_length=16, default="pending", db_index=True)
+    cause = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "index"], name="saga_of_run")]
+
+    def __str__(self) -> str:
+        return f"{self.order} ({self.id})"
+
+
+class Step(models.Model):
+    """The last state of one step of a saga, in both directions."""
+
+    saga = models.ForeignKey(Saga, on_delete=models.CASCADE, related_name="steps")
+    index = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=100)
+    service = models.CharField(max_length=100)
+    key = models.CharField(max_length=200)
+    state = models.CharField(max_length=16, default="idle")
+    attempts = models.PositiveIntegerField(default=0)
+    compensation_name = models.CharField(max_length=100, default="", blank=True)
+    compensation_key = models.CharField(max_length=200, default="", blank=True)
+    compensation_state = models.CharField(max_length=16, default="idle")
+    compensation_attempts = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["saga", "index"], name="step_of_saga")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.saga_id}"
+
+
+class JournalEntry(models.Model):
+    """One fact, as `sagas.entries.Entry`. Only ever inserted: the database refuses the rest."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="entries", db_index=False)
+    seq = models.PositiveIntegerField()
+    at_ms = models.BigIntegerField()
+    lane = models.CharField(max_length=16)
+    saga = models.CharField(max_length=20, default="", blank=True)
+    order = models.CharField(max_length=100, default="", blank=True)
+    kind = models.CharField(max_length=32)
+    step = models.CharField(max_length=100, default="", blank=True)
+    op = models.CharField(max_length=16, default="", blank=True)
+    attempt = models.PositiveIntegerField(default=0)
+    key = models.CharField(max_length=200, default="", blank=True)
+    detail = models.JSONField(default=dict)
+    append_id = models.CharField(max_length=64, default="", blank=True)
+
+    class Meta:
+        verbose_name_plural = "journal entries"
+        constraints = [models.UniqueConstraint(fields=["run", "seq"], name="entry_of_run")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} #{self.seq} {self.kind} at {iso_from_ms(self.at_ms)}"
+
+    def entry(self) -> Entry:
+        """Return the fact that this row holds."""
+        return Entry(
+            kind=Kind(self.kind),
+            lane=Lane(self.lane),
+            saga=self.saga,
+            order=self.order,
+            step=self.step,
+            op=Op(self.op) if self.op else None,
+            attempt=self.attempt,
+            key=self.key,
+            detail=self.detail,
+            seq=self.seq,
+            at=self.at_ms,
+        )
+
+
+class Alert(models.Model):
+    """A saga that waits for a person. Raised with its `saga-needs-operator`, resolved when someone acts."""
+
+    saga = models.ForeignKey(Saga, on_delete=models.CASCADE, related_name="alerts")
+    step = models.CharField(max_length=100, default="", blank=True)
+    reason = models.TextField()
+    raised_at_ms = models.BigIntegerField()
+    resolved_at_ms = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["raised_at_ms"], name="alert_open", condition=models.Q(resolved_at_ms=None))]
+
+    def __str__(self) -> str:
+        return f"{self.saga_id}: {self.reason}"
+
+
+class Command(models.Model):
+    """What a person asks of a run. The lease holder journals it and obeys; `handled_seq` is that entry.
+
+    A command that made no sense by the time it was read has `handled_seq` 0 and a `refusal`.
+    """
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="commands")
+    saga = models.CharField(max_length=20, default="", blank=True)
+    kind = models.CharField(max_length=16)
+    who = models.CharField(max_length=150)
+    why = models.TextField(default="", blank=True)
+    saw = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    handled_seq = models.PositiveIntegerField(null=True, blank=True)
+    refusal = models.TextField(default="", blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["run"], name="command_waiting", condition=models.Q(handled_seq=None))]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.saga or self.run_id} by {self.who}"

@@ -1,0 +1,206 @@
+"""The unreliable wire between a driver and the services: one call under a fault plan.
+
+The only room that knows what a fault is. To the driver a fault is an answer, or none; to a
+service it is a message that arrives once, twice, too late or never. Each attempt meets the
+first listed fault of its step and direction that has hits left; which one that is follows
+from the attempt's number alone, so that a restart changes nothing.
+
+What a service did is reported to `observe` whether or not its answer arrives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sagas.clock import Clock, cancel_and_wait, spawn
+from sagas.decider import Call as Attempt
+from sagas.decider import key_of
+from sagas.definition import Handler, SagaDefinition
+from sagas.entries import Entry, Kind, Lane, Op
+from sagas.plan import Fault, RunPlan
+from sagas.reports import facts_of, failed, outcome_of, settled, settlement_call, unheard
+from sagas.services.base import Answer, Call, Row
+from sagas.state import SagaState
+
+logger = logging.getLogger(__name__)
+
+
+class Participant(Protocol):
+    """What a driver and its wire need of a service: see `sagas.services.base.Service`."""
+
+    @property
+    def executor(self) -> Executor: ...
+
+    def deliver(self, handler: Handler, call: Call) -> Answer: ...
+
+    def ledger(self, world: str, after: int = 0) -> list[Row]: ...
+
+
+class DriverDied(BaseException):
+    """The process that drives the run is gone at this point; nothing after it happens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message that has been sent and has not arrived yet."""
+
+    state: SagaState
+    attempt: Attempt
+
+
+class Wire:
+    """The wire of one run. `observe` takes service-lane entries as they become true."""
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        definition: SagaDefinition,
+        services: Mapping[str, Participant],
+        clock: Clock,
+        world: str,
+        observe: Callable[[list[Entry]], None],
+    ) -> None:
+        self._plan, self._definition, self._services = plan, definition, services
+        self._clock, self._world, self._observe = clock, world, observe
+        self._held: list[Held] = []
+        self._under_way: set[asyncio.Task[Any]] = set()
+
+    async def attempt(self, state: SagaState, attempt: Attempt) -> Entry:
+        """Make one attempt; return the entry that says how it ended for the driver.
+
+        Raises DriverDied where the plan says so.
+        """
+        fault = fault_of(self._plan.faults, attempt.step, attempt.op, attempt.attempt)
+        silence = unheard(state, attempt, f"no answer within {attempt.timeout_ms} ms")
+        if fault == "crash-before":
+            raise DriverDied
+        if fault in ("timeout", "late"):
+            if fault == "late":
+                self._held.append(Held(state, attempt))
+            await self._clock.sleep(attempt.timeout_ms)
+            return silence
+        journey = spawn(self._journey(state, attempt, fault), f"{self._world}:{attempt.key}")
+        self._under_way.add(journey)
+        journey.add_done_callback(self._under_way.discard)
+        if not await self._clock.first(journey, attempt.timeout_ms):
+            return silence
+        answer = journey.result()
+        if fault == "crash-after":
+            raise DriverDied
+        if answer is not None:
+            return answer
+        await self._clock.sleep(attempt.timeout_ms - self._plan.latency_ms)
+        return silence
+
+    async def settle(self, state: SagaState, step: str, key: str) -> Entry | None:
+        """Tell a step's service that its saga completes; return `lock-released`, or None for no answer."""
+        found = self._definition.step(step)
+        assert found.settlement is not None
+        await self._travel(self._plan.latency_ms // 2)
+        try:
+            answer = await self._hand_over(state, step, found.settlement, key, None)
+        except Exception:
+            logger.exception("wire.settlement-failed", extra={"run": self._world, "step": step})
+            return None
+        facts = facts_of(state, settlement_call(step, key), found.service, answer)
+        record = next((row.record for row in answer.rows if row.record), state.order)
+        self._observe([fact for fact in facts if fact.kind is Kind.EFFECT])
+        await self._travel(self._plan.latency_ms // 2)
+        return settled(state, step, key, found.service, record)
+
+    async def deliver_held(self, state: SagaState, *, ended: bool) -> None:
+        """Let held messages of a saga arrive: those whose compensation has committed, at its end all.
+
+        A message whose compensation is still owed stays on its way.
+        """
+        for held in [h for h in self._held if h.state.saga == state.saga]:
+            step = state.step(held.attempt.step)
+            undone = step.compensation.ok
+            if (undone and held.attempt.op is Op.ACTION) or (ended and (undone or not step.owed)):
+                self._held.remove(held)
+                await self._deliver(held.state, held.attempt)
+
+    async def quiet(self) -> None:
+        """Wait until no message is under way any more."""
+        while self._under_way:
+            await asyncio.wait(set(self._under_way))
+
+    async def close(self) -> None:
+        """Forget what is under way: the driver is gone and hears of nothing."""
+        await cancel_and_wait(*self._under_way)
+
+    def recall(self, states: Mapping[str, SagaState], entries: Sequence[Entry]) -> None:
+        """Learn from the journal which messages a former driver left on their way."""
+        arrived = {(e.saga, e.step, e.op, e.attempt) for e in entries if e.lane is Lane.SERVICE}
+        for e in entries:
+            if e.kind is not Kind.ATTEMPT_STARTED or e.op is None or (e.saga, e.step, e.op, e.attempt) in arrived:
+                continue
+            state = states[e.saga]
+            if fault_of(self._plan.faults, e.step, e.op, e.attempt) == "late" and not state.calls(e.step, e.op).open:
+                again = Attempt(step=e.step, op=e.op, attempt=e.attempt, key=e.key, action_key="", timeout_ms=0)
+                self._held.append(Held(state, again))
+
+    async def _journey(self, state: SagaState, attempt: Attempt, fault: str) -> Entry | None:
+        """Return the driver's entry, or None when the answer is lost on the way back."""
+        there = self._plan.latency_ms // 2
+        back = self._plan.latency_ms - there
+        if fault in ("decline", "error"):
+            await self._travel(there + back)
+            if fault == "decline":
+                return failed(state, attempt, "declined", 409)
+            return failed(state, attempt, "the service answered 500", 500, retryable=True)
+        await self._travel(there)
+        answer = await self._deliver(state, attempt, reported=fault != "crash-after")
+        if fault == "duplicate":
+            await self._deliver(state, attempt)
+        await self._travel(back)
+        return None if fault == "lost-reply" else answer
+
+    async def _deliver(self, state: SagaState, attempt: Attempt, *, reported: bool = True) -> Entry:
+        step = self._definition.step(attempt.step)
+        handler = step.action if attempt.op is Op.ACTION else step.compensation
+        assert handler is not None
+        try:
+            answer = await self._hand_over(state, attempt.step, handler, attempt.key, attempt.op)
+        except Exception as error:
+            logger.exception("wire.service-failed", extra={"run": self._world, "key": attempt.key})
+            return unheard(state, attempt, f"{step.service} broke: {type(error).__name__}: {error}")
+        if reported:
+            self._observe(facts_of(state, attempt, step.service, answer))
+        return outcome_of(state, attempt, step.service, answer)
+
+    async def _hand_over(self, state: SagaState, step: str, handler: Handler, key: str, op: Op | None) -> Answer:
+        service = self._services[self._definition.step(step).service]
+        call = Call(
+            world=self._world,
+            order=state.order,
+            key=key,
+            action_key=key_of(state.order, step),
+            op=op,
+            body=state.payload,
+            idempotency=self._plan.idempotency,
+            lock=self._plan.lock,
+            at=self._clock.now(),
+        )
+        return await asyncio.get_running_loop().run_in_executor(service.executor, service.deliver, handler, call)
+
+    async def _travel(self, ms: int) -> None:
+        if ms:
+            await self._clock.sleep(ms)
+
+
+def fault_of(faults: Sequence[Fault], step: str, op: Op, attempt: int) -> str:
+    """Return the kind of fault that meets this attempt (1, 2, …), or "" for none."""
+    used = 0
+    for fault in faults:
+        if (fault.step, fault.op) != (step, op):
+            continue
+        if fault.times is None or attempt <= used + fault.times:
+            return fault.kind
+        used += fault.times
+    return ""

@@ -1,0 +1,277 @@
+"""The shell that drives one run: it calls, waits and appends; `sagas.decider` thinks.
+
+One driver holds the run's lease and drives each of its sagas as a task of one event loop.
+What follows from an entry is done in the world only after that entry is durable. What a
+person asks for arrives as a command and becomes an entry. A driver that dies loses nothing:
+the next one folds the journal and goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sagas.clock import Clock, cancel_and_wait, spawn
+from sagas.decider import Call, Move, Park, Rest, Settle, Wait, advance, ask_again, split
+from sagas.definition import SagaDefinition
+from sagas.entries import Entry, Kind, Lane, Op
+from sagas.journal import Journal
+from sagas.leases import Lease
+from sagas.models import Command
+from sagas.network import Participant, Wire
+from sagas.recovery import Loaded, first_entries, missing_effects, recovery_entries
+from sagas.services.base import Row
+from sagas.state import AT_REST, Phase, SagaState
+from sagas.tape import Tape, fold
+
+logger = logging.getLogger(__name__)
+
+SETTLE_WAITS_MS = (200, 400, 800, 1600, 3200, 5000)  # the last one repeats until the service answers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What a driver needs of the world around it."""
+
+    journal: Journal
+    services: Mapping[str, Participant]
+    clock: Clock
+    owner: str
+
+
+class Driver:
+    """Drives one run from wherever its journal ends until nothing can move by itself."""
+
+    def __init__(self, ports: Ports, lease: Lease, loaded: Loaded, definition: SagaDefinition) -> None:
+        self._ports, self._lease, self._loaded, self._definition = ports, lease, loaded, definition
+        self._clock = ports.clock
+        states = fold(loaded.entries, loaded.sagas)
+        last = loaded.entries[-1].seq if loaded.entries else 0
+        self.tape = Tape(ports.journal, lease, ports.clock, definition, states, last)
+        self._wire = Wire(loaded.plan, definition, ports.services, ports.clock, lease.run, self._observe)
+        self._effects = [entry for entry in loaded.entries if entry.kind is Kind.EFFECT]
+        self._commands: list[Command] = list(loaded.commands)
+        self._seen = {command.pk for command in loaded.commands}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._news = asyncio.Event()
+        self._nudges = {saga: asyncio.Event() for saga in loaded.sagas}
+        self._parked: set[str] = set()
+        self._released: set[str] = set()
+        self._gate = asyncio.Event()
+        self._lock_step = next((s.name for s in definition.steps if s.settlement), "")
+
+    def command(self, commands: Iterable[Command]) -> None:
+        """Take commands from the inbox; those already taken are passed over."""
+        for command in commands:
+            if command.pk not in self._seen:
+                self._seen.add(command.pk)
+                self._commands.append(command)
+                self._news.set()
+
+    async def drive(self) -> None:
+        """Return when the run is finished and that is durable.
+
+        Raises LeaseLost, JournalConflict or DatabaseError when the journal refuses an
+        append, and DriverDied where the wire's plan ends this driver.
+        """
+        try:
+            await self._begin()
+            while not await self._finish():
+                self._obey()
+                self._set_going()
+                await self._wait_for_news()
+        finally:
+            await cancel_and_wait(*self._tasks.values())
+            await self._wire.close()
+
+    async def _begin(self) -> None:
+        loaded, states = self._loaded, self.tape.states
+        if not loaded.entries:
+            self.tape.put(first_entries(loaded, self._clock.now()))
+        elif loaded.entries[-1].kind is not Kind.RUN_FINISHED:
+            rows = await self._ledger_rows()
+            found = recovery_entries(self._definition, states, loaded.entries, rows, self._ports.owner)
+            self._remember(found)
+            self.tape.put(found)
+        self._wire.recall(self.tape.states, loaded.entries)
+        self._released = {saga for saga, state in states.items() if self._is_parked(state)}
+
+    def _set_going(self) -> None:
+        for saga, state in self.tape.states.items():
+            if state.phase not in AT_REST and saga not in self._tasks:
+                self._tasks[saga] = spawn(self._drive_saga(saga), f"saga {saga}")
+
+    async def _wait_for_news(self) -> None:
+        if self._commands or not self._tasks:
+            return
+        self._news.clear()
+        news = spawn(self._news.wait(), "news")
+        await asyncio.wait({news, *self._tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
+        await cancel_and_wait(news)
+        for saga in [saga for saga, task in self._tasks.items() if task.done()]:
+            self._tasks.pop(saga).result()
+
+    async def _finish(self) -> bool:
+        """Return True once `run-finished` is durable; False while anything can still move."""
+        if self._can_move():
+            return False
+        await self._wire.quiet()
+        for state in list(self.tape.states.values()):
+            await self._wire.deliver_held(state, ended=state.phase in AT_REST)
+        self._observe(missing_effects(self._definition, self.tape.states, self._effects, await self._ledger_rows()))
+        if self._can_move():
+            return False
+        if not self._was_finished():
+            self.tape.put([Entry(kind=Kind.RUN_FINISHED, lane=Lane.OBSERVER)])
+        await self.tape.commit("finished")
+        return True
+
+    def _can_move(self) -> bool:
+        waiting = self._parked - self._released
+        return bool(self._commands) or any(
+            state.phase not in AT_REST and saga not in waiting for saga, state in self.tape.states.items()
+        )
+
+    def _was_finished(self) -> bool:
+        """True when the journal ended with `run-finished` and nothing was put since."""
+        entries = self._loaded.entries
+        return bool(entries) and entries[-1].kind is Kind.RUN_FINISHED and self.tape.last_seq == entries[-1].seq
+
+    async def _drive_saga(self, saga: str) -> None:
+        while True:
+            move = self._decide(saga)
+            await self.tape.commit()
+            state = self.tape.states[saga]
+            await self._wire.deliver_held(state, ended=state.phase in (Phase.COMPLETED, Phase.COMPENSATED))
+            match move:
+                case Call():
+                    await self._rendezvous(move.op is Op.COMPENSATION and move.step == self._lock_step)
+                    self._hear(await self._wire.attempt(state, move))
+                case Settle():
+                    await self._rendezvous(True)
+                    await self._settle(state, move)
+                case Wait():
+                    await self._sleep_until(saga, move.until)
+                case Park():
+                    await self._park(saga, move.until)
+                case Rest() | None:
+                    await self.tape.commit()
+                    return
+
+    def _decide(self, saga: str) -> Move | None:
+        state = self.tape.states[saga]
+        if saga in self._released:
+            self._released.discard(saga)
+            facts, move = split(ask_again(self._definition, state))
+            if move is not None:
+                self.tape.put(facts)
+                return move
+        _, facts, move = advance(self._definition, state, self._clock.now())
+        self.tape.put(facts)
+        self._open_gate()
+        return move
+
+    def _hear(self, outcome: Entry) -> None:
+        self.tape.put([outcome])
+        self._open_gate()
+
+    def _observe(self, facts: list[Entry]) -> None:
+        self._remember(facts)
+        self.tape.put(facts)
+        if self._loaded.plan.latency_ms:
+            self.tape.submit()
+        for fact in facts:
+            if fact.kind is Kind.LOCK_RELEASED:
+                self._wake_parked(fact.step)
+
+    def _remember(self, facts: Sequence[Entry]) -> None:
+        self._effects += [fact for fact in facts if fact.kind is Kind.EFFECT]
+
+    async def _settle(self, state: SagaState, move: Settle) -> None:
+        for n in range(10**9):
+            told = await self._wire.settle(state, move.step, move.key)
+            if told is not None:
+                self._hear(told)
+                self._wake_parked(move.step)
+                return
+            await self._clock.sleep(SETTLE_WAITS_MS[min(n, len(SETTLE_WAITS_MS) - 1)])
+
+    async def _park(self, saga: str, until: int | None) -> None:
+        if saga in self._released:
+            return
+        if until is None:
+            self._parked.add(saga)
+            self._news.set()
+            await self._nudges[saga].wait()
+            self._nudges[saga].clear()
+            self._parked.discard(saga)
+        else:
+            await self._sleep_until(saga, until)
+
+    async def _sleep_until(self, saga: str, until: int) -> None:
+        nudged = spawn(self._nudges[saga].wait(), f"nudge {saga}")
+        await self._clock.first(nudged, max(0, until - self._clock.now()))
+        await cancel_and_wait(nudged)
+        self._nudges[saga].clear()
+
+    def _wake_parked(self, step: str) -> None:
+        for saga, state in self.tape.states.items():
+            if state.step(step).action.parked:
+                self._released.add(saga)
+                self._nudges[saga].set()
+
+    @staticmethod
+    def _is_parked(state: SagaState) -> bool:
+        return any(step.action.parked for step in state.steps.values())
+
+    async def _rendezvous(self, matters: bool) -> None:
+        """Where a race is to be certain, nothing is settled or released before all have asked once."""
+        if matters and len(self.tape.states) > 1 and self._loaded.plan.schedule == "rendezvous":
+            await self._gate.wait()
+
+    def _open_gate(self) -> None:
+        if not self._gate.is_set() and all(self._has_asked(state) for state in self.tape.states.values()):
+            self._gate.set()
+
+    def _has_asked(self, state: SagaState) -> bool:
+        calls = state.step(self._lock_step).action
+        return state.phase in AT_REST or (calls.attempts > 0 and not calls.open)
+
+    async def _ledger_rows(self) -> list[Row]:
+        loop, rows = asyncio.get_running_loop(), []
+        for name in {step.service for step in self._definition.steps}:
+            service = self._ports.services[name]
+            rows += await loop.run_in_executor(service.executor, service.ledger, self._lease.run)
+        return rows
+
+    def _obey(self) -> None:
+        commands, self._commands = self._commands, []
+        for command in commands:
+            named = [s for s in self.tape.states.values() if command.saga in ("", s.saga)]
+            meant = [
+                s
+                for s in named
+                if (s.phase is Phase.NEEDS_OPERATOR) is (command.kind == "retry") and s.phase not in _ENDED
+            ]
+            self.tape.put(_acted(state, command) for state in meant)
+            self.tape.handle(command.pk, "" if meant else "no saga is in a state in which this makes sense")
+            for state in meant:
+                self._nudges[state.saga].set()
+
+
+_ENDED = AT_REST - {Phase.NEEDS_OPERATOR}
+
+
+def _acted(state: SagaState, command: Command) -> Entry:
+    stuck = state.stuck
+    return Entry(
+        kind=Kind.OPERATOR_ACTED,
+        lane=Lane.OBSERVER,
+        saga=state.saga,
+        order=state.order,
+        step=stuck.step if stuck else "",
+        op=stuck.op if stuck else None,
+        detail={"action": command.kind, "who": command.who, "why": command.why, "saw": command.saw},
+    )

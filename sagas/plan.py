@@ -1,0 +1,62 @@
+"""What one run is told: its mode, its protections, its faults. Pure data.
+
+A `RunPlan` is stored with the run and never changes. The engine reads the policy part;
+the fault list is read by the wire (`sagas.network`) alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sagas.definition import Retry
+from sagas.entries import Op
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that the wire does to one step in one direction.
+
+    `times` is how many attempts it hits per saga; None is all of them.
+    """
+
+    step: str
+    op: Op
+    kind: str
+    times: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """Everything a run needs besides its saga definition. Times are in milliseconds."""
+
+    saga: str = "order"
+    mode: str = "orchestration"
+    orders: int = 1
+    stock: int = 3
+    faults: tuple[Fault, ...] = ()
+    idempotency: bool = True
+    key_scope: str = "step"
+    lock: str = "fail-fast"
+    schedule: str | Sequence[int] = "rendezvous"
+    retry: Retry = field(default_factory=Retry)
+    compensation_retry: Retry = field(default_factory=lambda: Retry(max_attempts=4))
+    latency_ms: int = 250
+    timeout_ms: int = 1000
+    deadline_ms: int | None = None
+    watcher_ms: int | None = None
+    seed: int = 1
+
+
+def plan_from_json(value: Mapping[str, Any]) -> RunPlan:
+    """Return the plan of a scenario in its full JSON form (INTERFACE: Scenario)."""
+    fields = dict(value)
+    fields["faults"] = tuple(
+        Fault(step=f["step"], op=Op(f.get("on", "action")), kind=f["kind"], times=f.get("times"))
+        for f in value.get("faults", ())
+    )
+    for budget in ("retry", "compensation_retry"):
+        if budget in fields:
+            fields[budget] = Retry(**fields[budget])
+    return RunPlan(**fields)

@@ -1,0 +1,86 @@
+"""The last state of a saga as rows: what `Saga` and `Step` keep. Pure.
+
+The words are those of the outside (INTERFACE: States); a row is never read back by the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sagas.definition import SagaDefinition, Step
+from sagas.entries import Op
+from sagas.state import AT_REST, Calls, Phase, SagaState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRow:
+    """One step of one saga, both directions."""
+
+    state: str
+    attempts: int
+    compensation_state: str
+    compensation_attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SagaRow:
+    """One saga and some of its steps, each with its index in the definition."""
+
+    saga: str
+    state: str
+    cause: Mapping[str, Any] | None
+    steps: tuple[tuple[int, StepRow], ...]
+
+    def since(self, before: SagaRow | None) -> SagaRow:
+        """Return this row with only the steps that differ from `before`."""
+        if before is None:
+            return self
+        return replace(self, steps=tuple(set(self.steps) - set(before.steps)))
+
+
+def project(definition: SagaDefinition, state: SagaState) -> SagaRow:
+    """Return the rows of a saga in this state."""
+    return SagaRow(
+        saga=state.saga,
+        state=str(state.phase),
+        cause=state.cause,
+        steps=tuple((n, _step_row(state, step)) for n, step in enumerate(definition.steps)),
+    )
+
+
+def _step_row(state: SagaState, step: Step) -> StepRow:
+    there, back = state.calls(step.name, Op.ACTION), state.calls(step.name, Op.COMPENSATION)
+    back_word = _back(state, step, back)
+    word = back_word if back.attempts else _there(state, step, there)
+    return StepRow(
+        state=word, attempts=there.attempts, compensation_state=back_word, compensation_attempts=back.attempts
+    )
+
+
+def _there(state: SagaState, step: Step, calls: Calls) -> str:
+    if calls.ok:
+        return "done"
+    if _is_stuck(state, step, Op.ACTION):
+        return "stuck"
+    if calls.open or calls.parked:
+        return "running"
+    if calls.attempts:
+        return "unknown" if calls.unknown or calls.queued else "failed"
+    return "skipped" if state.cause is not None or state.phase in AT_REST else "idle"
+
+
+def _back(state: SagaState, step: Step, calls: Calls) -> str:
+    if calls.ok:
+        return "compensated"
+    if _is_stuck(state, step, Op.COMPENSATION):
+        return "stuck"
+    if calls.attempts:
+        return "compensating"
+    turned = state.cause is not None or state.phase is Phase.COMPLETED
+    return "skipped" if turned and not state.step(step.name).owed else "idle"
+
+
+def _is_stuck(state: SagaState, step: Step, op: Op) -> bool:
+    return state.stuck is not None and state.stuck.step == step.name and state.stuck.op is op

@@ -1,0 +1,192 @@
+"""A participant: it answers one delivery in one transaction of its own database.
+
+`Service.deliver` is the heart of this room. Around it: `calls` (what is asked and
+answered), `answers` (one key, one answer), `barrier` (which direction came first),
+`ledger` (every effect is a row) and `locks` (records that are PENDING).
+The order of locks is always: the key, the world's row, everything else.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar
+
+from django.db import connections, models
+
+from sagas.databases import atomic
+from sagas.definition import Handler
+from sagas.errors import ServiceMisused
+from sagas.services import answers, ledger, sql
+from sagas.services.barrier import Passage, pass_through
+from sagas.services.calls import Answer, Call, Queued, Refused, Row, Verdict, done, negative
+from sagas.services.models import BarrierRow, LedgerRow, StoredAnswer, WorldRow, drop
+
+__all__ = ["Answer", "Call", "Delivery", "Queued", "Refused", "Row", "Service", "Verdict"]
+
+
+class Delivery:
+    """What a handler gets: the call, and the pen for this service's ledger.
+
+    A handler is a plain function of one delivery; what it returns is the answer's body.
+    It raises Refused to say no and Queued to have its caller wait.
+    """
+
+    def __init__(self, call: Call, rows: type[LedgerRow]) -> None:
+        self.call = call
+        self.written: list[Row] = []
+        self._rows = rows
+
+    @property
+    def world(self) -> str:
+        return self.call.world
+
+    @property
+    def order(self) -> str:
+        return self.call.order
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        return self.call.body
+
+    def write(self, kind: str, amount: int, record: str = "", lock: str = "", *, undoes: Row | None = None) -> Row:
+        """Return the ledger row that was added; `undoes` is the standing row that it takes back."""
+        taken_back = undoes.n if undoes else None
+        row = ledger.append(
+            self._rows, self.call, kind=kind, amount=amount, record=record, lock=lock, undoes=taken_back
+        )
+        self.written.append(row)
+        return row
+
+    def standing(self) -> list[Row]:
+        """Return the effects of this step's action that no row takes back, oldest first."""
+        return ledger.standing(self._rows, self.call)
+
+
+class Service:
+    """A service with a database of its own: `name` is app label and database alias."""
+
+    name: ClassVar[str]
+    worlds: ClassVar[type[WorldRow]]
+    ledger_rows: ClassVar[type[LedgerRow]]
+    stored_answers: ClassVar[type[StoredAnswer]]
+    marks: ClassVar[type[BarrierRow]]
+    records: ClassVar[tuple[type[models.Model], ...]] = ()
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._executor: ThreadPoolExecutor | None = None
+
+    def deliver(self, handler: Handler, call: Call) -> Answer:
+        """Return what came of one delivery of one call. Safe from any thread.
+
+        Key, barrier, effect and stored answer are one transaction: if any of them cannot
+        be written, the exception is the caller's and nothing has happened.
+        """
+        with answers.alone(self.name, call) as alone:
+            if not alone:
+                return _in_progress()
+            self._mend_connection()
+            with atomic(self.name):
+                return self._answer(handler, call)
+
+    def _answer(self, handler: Handler, call: Call) -> Answer:
+        if not answers.alone_in_database(self.name, call):
+            return _in_progress()
+        if not self._hold_world(call.world):
+            raise ServiceMisused(f"{self.name} has no world {call.world!r}: seed it first")
+        if call.idempotency and (stored := answers.recall(self.stored_answers, call)):
+            return stored
+        passage = Passage.OPEN if call.op is None else pass_through(self.marks, call)
+        if passage is Passage.FENCED:
+            return negative(Verdict.FENCED, 410, "its compensation has been here")
+        answer = done({"empty": True}) if passage is Passage.EMPTY else self._handle(handler, call)
+        if not call.idempotency or answer.verdict is Verdict.QUEUED:
+            return answer
+        return answers.keep(self.stored_answers, call, answer)
+
+    def _handle(self, handler: Handler, call: Call) -> Answer:
+        """Return the handler's answer. A refusal takes back all that the handler wrote."""
+        delivery = Delivery(call, self.ledger_rows)
+        try:
+            with atomic(self.name):
+                return _run(handler, delivery)
+        except Refused as no:
+            return negative(Verdict.REFUSED, no.status, no.reason, no.record, no.owner)
+
+    def _hold_world(self, world: str) -> bool:
+        """Return whether the service has this world; its row is then locked until the transaction ends."""
+        lock = "FOR UPDATE" if connections[self.name].features.has_select_for_update else ""
+        return bool(sql.run(self.worlds, f"SELECT world FROM {{table}} WHERE world = %s {lock}", [world]))
+
+    def _mend_connection(self) -> None:
+        connection = connections[self.name]
+        if connection.errors_occurred:
+            connection.close_if_unusable_or_obsolete()
+
+    def seed(self, world: str, *, orders: Sequence[str], stock: int) -> None:
+        """Give a world its share of this service; a world that has it is left as it is."""
+        with atomic(self.name):
+            _, new = self.worlds._default_manager.get_or_create(pk=world)
+            if new:
+                self.furnish(world, orders, stock)
+
+    def furnish(self, world: str, orders: Sequence[str], stock: int) -> None:
+        """Add the records that a new world begins with."""
+
+    def ledger(self, world: str, after: int = 0) -> list[Row]:
+        """Return the ledger rows of a world with a number above `after`, in order."""
+        return ledger.read(self.ledger_rows, world, after)
+
+    def pending(self, world: str) -> list[dict[str, str]]:
+        """Return `{"record", "owner"}` of every record that is neither free nor final."""
+        return []
+
+    def facts(self, world: str) -> dict[str, int]:
+        """Return this service's share of a run's facts, from its own tables, as of one moment."""
+        with atomic(self.name):
+            self._hold_world(world)
+            return self.count(world)
+
+    def count(self, world: str) -> dict[str, int]:
+        """Return the facts; nothing changes while they are counted."""
+        raise NotImplementedError
+
+    def forget(self, world: str) -> None:
+        """Drop all that this service has of a world."""
+        with atomic(self.name):
+            drop((self.worlds, self.ledger_rows, self.stored_answers, self.marks, *self.records), world)
+
+    @property
+    def executor(self) -> ThreadPoolExecutor:
+        """Return the service's own thread, made when it is first asked for."""
+        with self._guard:
+            if self._executor is None:
+                self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"saga-{self.name}")
+            return self._executor
+
+    def close(self) -> None:
+        """End the service's thread and its connection; a call under way ends first."""
+        with self._guard:
+            executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.submit(self._leave_database)
+            executor.shutdown()
+
+    def _leave_database(self) -> None:
+        connections[self.name].close()
+
+
+def _run(handler: Handler, delivery: Delivery) -> Answer:
+    try:
+        return done(handler(delivery), tuple(delivery.written))
+    except Queued as place:
+        # Answered inside the savepoint: the ticket in the queue is all that stays.
+        if delivery.written:
+            raise ServiceMisused("a handler wrote to the ledger before it queued") from place
+        return negative(Verdict.QUEUED, 202, "locked", place.record, place.owner)
+
+
+def _in_progress() -> Answer:
+    return negative(Verdict.CONFLICT, 409, "a delivery of this key is in progress")

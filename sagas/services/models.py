@@ -1,0 +1,99 @@
+"""The four tables that every service keeps in its own database, as abstract models.
+
+A service's `models.py` subclasses them and adds its own records. `world` is the id of
+the run that a row belongs to: each run has its own stock, money and slots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db import models
+
+from sagas.entries import Op
+
+WORLD_LENGTH = 64
+KEY_LENGTH = 200
+NAME_LENGTH = 64
+
+
+class WorldRow(models.Model):
+    """One run's share of the service; whoever changes the share holds this row."""
+
+    world = models.CharField(max_length=WORLD_LENGTH, primary_key=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.world
+
+
+class LedgerRow(models.Model):
+    """One effect. Rows are added and never changed: an undo is a row that `undoes` another."""
+
+    world = models.CharField(max_length=WORLD_LENGTH)
+    n = models.PositiveIntegerField()
+    order = models.CharField(max_length=NAME_LENGTH)
+    kind = models.CharField(max_length=NAME_LENGTH)
+    amount = models.BigIntegerField()
+    key = models.CharField(max_length=KEY_LENGTH)
+    action_key = models.CharField(max_length=KEY_LENGTH)
+    op = models.CharField(max_length=NAME_LENGTH, choices=[(op.value, op.value) for op in Op], blank=True)
+    at = models.BigIntegerField(help_text="milliseconds since the epoch")
+    record = models.CharField(max_length=NAME_LENGTH, blank=True)
+    lock = models.CharField(max_length=NAME_LENGTH, blank=True)
+    undoes = models.PositiveIntegerField(
+        null=True, blank=True, help_text="the number of the row that this one takes back"
+    )
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.UniqueConstraint(fields=["world", "n"], name="%(app_label)s_ledger_n"),
+            models.UniqueConstraint(fields=["world", "undoes"], name="%(app_label)s_ledger_undone_once"),
+        ]
+        indexes = [models.Index(fields=["world", "action_key"], name="%(app_label)s_ledger_key")]
+
+    def __str__(self) -> str:
+        return f"{self.n} {self.kind} {self.amount:+d} {self.key}"
+
+
+class StoredAnswer(models.Model):
+    """What was answered under a key, byte for byte, and the fingerprint of what was asked."""
+
+    world = models.CharField(max_length=WORLD_LENGTH)
+    key = models.CharField(max_length=KEY_LENGTH)
+    fingerprint = models.CharField(max_length=64)
+    verdict = models.CharField(max_length=NAME_LENGTH)
+    status = models.PositiveSmallIntegerField()
+    body = models.BinaryField()
+
+    class Meta:
+        abstract = True
+        constraints = [models.UniqueConstraint(fields=["world", "key"], name="%(app_label)s_answer_key")]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.verdict}"
+
+
+class BarrierRow(models.Model):
+    """That a direction of a step has been here, and which direction said so."""
+
+    world = models.CharField(max_length=WORLD_LENGTH)
+    action_key = models.CharField(max_length=KEY_LENGTH)
+    op = models.CharField(max_length=NAME_LENGTH, choices=[(op.value, op.value) for op in Op])
+    inserted_by = models.CharField(max_length=NAME_LENGTH, choices=[(op.value, op.value) for op in Op])
+
+    class Meta:
+        abstract = True
+        constraints = [models.UniqueConstraint(fields=["world", "action_key", "op"], name="%(app_label)s_barrier")]
+
+    def __str__(self) -> str:
+        return f"{self.action_key}: {self.op} by {self.inserted_by}"
+
+
+def drop(tables: Iterable[type[models.Model]], world: str) -> None:
+    """Delete all rows of a world."""
+    for table in tables:
+        table._default_manager.filter(world=world).delete()

@@ -1,0 +1,26 @@
+"""Warehouse's tables: the people who can pick."""
+
+from __future__ import annotations
+
+from sagas.services import models
+from sagas.services.pools import Pool
+
+
+class WorldRow(models.WorldRow):
+    pass
+
+
+class LedgerRow(models.LedgerRow):
+    pass
+
+
+class StoredAnswer(models.StoredAnswer):
+    pass
+
+
+class BarrierRow(models.BarrierRow):
+    pass
+
+
+class Shift(Pool):
+    """How many orders can be picked in a world, and how many are."""

@@ -1,0 +1,109 @@
+"""The entries of one run on their way into the journal, and the states that follow from them.
+
+Entries get their `seq` and their time here, in memory, in the order in which they are put;
+`commit` makes everything put so far durable in one append. Only the holder of the run's
+lease has a tape, and its epoch goes with every append.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from functools import reduce
+
+from sagas.clock import Clock
+from sagas.definition import SagaDefinition
+from sagas.entries import Entry
+from sagas.journal import Batch, Journal
+from sagas.leases import Lease
+from sagas.projection import SagaRow, project
+from sagas.state import SagaState, evolve
+
+
+class Tape:
+    """States by saga id, entries placed and not yet submitted, and appends under way."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        lease: Lease,
+        clock: Clock,
+        definition: SagaDefinition,
+        states: Mapping[str, SagaState],
+        last_seq: int,
+    ) -> None:
+        self._journal, self._lease, self._clock, self._definition = journal, lease, clock, definition
+        self.states = dict(states)
+        self.last_seq = last_seq
+        self.submitted_seq = last_seq
+        self._waiting: list[Entry] = []
+        self._handled: dict[int, int] = {}
+        self._refusals: dict[int, str] = {}
+        self._rows: dict[str, SagaRow] = {}
+        self._under_way: list[asyncio.Future[None]] = []
+
+    def put(self, entries: Iterable[Entry]) -> None:
+        """Place entries and fold them into the states."""
+        now = self._clock.now()
+        for entry in entries:
+            self.last_seq += 1
+            placed = entry.placed(self.last_seq, now)
+            self._waiting.append(placed)
+            if placed.saga in self.states:
+                self.states[placed.saga] = evolve(self.states[placed.saga], placed)
+
+    def handle(self, command: int, refusal: str = "") -> None:
+        """Mark a command as obeyed by the last entry, or as refused; committed with what waits."""
+        self._handled[command] = 0 if refusal else self.last_seq
+        if refusal:
+            self._refusals[command] = refusal
+
+    def submit(self, run_state: str = "running") -> None:
+        """Send everything put so far to the journal without waiting for it."""
+        if not self._waiting and not self._handled:
+            return
+        batch = Batch(
+            run=self._lease.run,
+            epoch=self._lease.epoch,
+            entries=self._waiting,
+            sagas=self._changed_rows(),
+            state=run_state,
+            handled=self._handled,
+            refusals=self._refusals,
+        )
+        self._waiting, self._handled, self._refusals = [], {}, {}
+        self.submitted_seq = self.last_seq
+        self._under_way = [append for append in self._under_way if not append.done() or append.exception()]
+        self._under_way.append(self._journal.append(batch))
+
+    async def commit(self, run_state: str = "running") -> None:
+        """Return when everything put so far is durable.
+
+        Raises what `Journal.append` fails with; then nothing more of this tape is written.
+        """
+        self.submit(run_state)
+        for append in list(self._under_way):
+            await asyncio.shield(append)
+
+    def _changed_rows(self) -> list[SagaRow]:
+        touched = {entry.saga for entry in self._waiting if entry.saga in self.states}
+        changed = []
+        for saga in touched:
+            row = project(self._definition, self.states[saga])
+            before = self._rows.get(saga)
+            if row != before:
+                changed.append(row.since(before))
+                self._rows[saga] = row
+        return changed
+
+
+def fold(entries: Iterable[Entry], sagas: Mapping[str, str]) -> dict[str, SagaState]:
+    """Return the state of each saga (`sagas` maps ids to orders) after these entries."""
+    states = {saga: SagaState(saga=saga, order=order) for saga, order in sagas.items()}
+
+    def step(folded: dict[str, SagaState], entry: Entry) -> dict[str, SagaState]:
+        if entry.saga in folded:
+            folded[entry.saga] = evolve(folded[entry.saga], entry)
+        return folded
+
+    return reduce(step, entries, states)

@@ -1,0 +1,148 @@
+"""What every kind of test can ask for: databases, real servers, a real browser, a whole playground."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test.utils import setup_databases, teardown_databases
+from playwright.sync_api import Browser, sync_playwright
+from pytest_django import DjangoDbBlocker
+
+from tests.play import Play
+from tests.postgres import Postgres
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+
+BROWSER_LOOP = pytest.StashKey[asyncio.AbstractEventLoop | None]()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Gives each process of each test run six databases of its own, so that runs can overlap."""
+    folder = tmp_path_factory.mktemp("databases")
+    for alias, database in settings.DATABASES.items():
+        if database["ENGINE"].endswith("sqlite3"):
+            database["TEST"]["NAME"] = str(folder / f"{alias}.sqlite3")
+        else:
+            # Each alias has a whole test database, in which nobody makes its schema.
+            database.get("OPTIONS", {}).pop("options", None)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_blocker: DjangoDbBlocker, django_db_modify_db_settings: None
+) -> Iterator[None]:
+    """All six test databases, whatever the collected tests are marked with."""
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False)
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server; `postgres.fresh_database()` is the URL of a new database on it."""
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pg_url(postgres: Postgres) -> str:
+    """The URL of one database that all tests of this process share."""
+    return postgres.fresh_database()
+
+
+@pytest.fixture(scope="session")
+def redis_url(valkey_url: str) -> str:
+    """The URL of a Redis-compatible server that all tests of this process share."""
+    return valkey_url.replace("valkey://", "redis://", 1)
+
+
+@pytest.fixture(scope="session")
+def chromium_args() -> list[str]:
+    """Chromium's flags: no sandbox, as root has none, and not one word to the outside."""
+    return [
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--disable-quic",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+    ]
+
+
+@pytest.fixture(scope="session")
+def browser(chromium_args: list[str]) -> Iterator[Browser]:
+    """Debian's Chromium, one for this process: take a new context or page for each test."""
+    with sync_playwright() as playwright:
+        loop = asyncio.get_running_loop()
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=chromium_args)
+        yield chromium
+        asyncio._set_running_loop(loop)
+        chromium.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Shows Playwright's event loop to the tests that drive a browser and to no others.
+
+    Its synchronous face leaves that loop marked as running for the whole session, and then
+    asynchronous tests and Django's ORM refuse to work.
+    """
+    loop = item.config.stash.get(BROWSER_LOOP, None)
+    if "browser" in getattr(item, "fixturenames", ()):
+        asyncio._set_running_loop(loop)
+    try:
+        return (yield)
+    finally:
+        item.config.stash[BROWSER_LOOP] = asyncio._get_running_loop() or loop
+        asyncio._set_running_loop(None)
+
+
+@pytest.fixture
+def live_play(tmp_path: Path) -> Iterator[Callable[..., Play]]:
+    """Starts playgrounds, `live_play(DATABASE_URL=…)`, each with its own data; each must stop cleanly."""
+    count = iter(range(100))
+    with ExitStack() as running:
+
+        def start(**environment: str) -> Play:
+            return running.enter_context(Play(tmp_path / f"play-{next(count)}", environment))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def shared_play(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
+    """One playground for this process, for the tests that leave it as it was for others."""
+    with Play(tmp_path_factory.mktemp("shared-play")) as play:
+        yield play
+
+
+@pytest.fixture(scope="session")
+def engine_databases(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The six databases, open to every thread. Nothing is rolled back: each run is a world of its own."""
+    with django_db_blocker.unblock():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _journals_may_be_flushed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Marks every run as pruned before a transactional test empties the tables: nothing else may delete one."""
+    if "transactional_db" in request.fixturenames:
+        request.getfixturevalue("transactional_db")
+    yield
+    if "transactional_db" in request.fixturenames:
+        from sagas.models import Run
+
+        Run.objects.update(pruning=True)

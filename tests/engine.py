@@ -1,0 +1,111 @@
+"""Real runs in a test: real databases, the real worker, one event loop of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sagas import catalog, journal
+from sagas.entries import Entry, Kind, Lane, Op
+from sagas.journal import Journal
+from sagas.models import Run, Saga
+from sagas.runs import create_run
+from sagas.worker import Pace, Worker
+
+FAST = {
+    "latency_ms": 0,
+    "timeout_ms": 40,
+    "retry": {"max_attempts": 3, "initial_ms": 2, "max_ms": 20},
+    "compensation_retry": {"max_attempts": 3, "initial_ms": 2, "max_ms": 20},
+}
+PATIENCE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has come to rest, read back from the databases."""
+
+    run: Run
+    sagas: list[Saga]
+    entries: list[Entry]
+
+    @property
+    def states(self) -> list[str]:
+        return [saga.state for saga in self.sagas]
+
+    def kinds(self, kind: Kind, *, step: str = "", op: Op | None = None, lane: Lane | None = None) -> list[Entry]:
+        return [
+            e
+            for e in self.entries
+            if e.kind is kind and step in ("", e.step) and op in (None, e.op) and lane in (None, e.lane)
+        ]
+
+    def facts(self) -> dict[str, int]:
+        sums: dict[str, int] = {}
+        for service in catalog.SERVICES.values():
+            for name, value in service.facts(self.run.pk).items():
+                sums[name] = sums.get(name, 0) + value
+        return sums
+
+
+def fault(step: str, kind: str, *, on: str = "action", times: int | None = None) -> dict[str, Any]:
+    return {"step": step, "on": on, "kind": kind, "times": times}
+
+
+def scenario(*faults: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
+    return {**FAST, "faults": list(faults), **fields}
+
+
+@asynccontextmanager
+async def working(pace: Pace | None = None, **options: Any) -> Any:
+    """A journal and a worker that are stopped when the block ends; yields both and a `wait(runs)`."""
+    book = Journal()
+    ended: dict[str, asyncio.Event] = {}
+
+    def hear(run: str, entries: Sequence[Entry]) -> None:
+        if entries and entries[-1].kind is Kind.RUN_FINISHED:
+            ended.setdefault(run, asyncio.Event()).set()
+
+    async def wait(runs: Sequence[str]) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            for run in runs:
+                await ended.setdefault(run, asyncio.Event()).wait()
+                ended[run].clear()
+
+    book.listen(hear)
+    book.start()
+    worker = Worker(book, pace=pace or Pace(), **options)
+    task = asyncio.create_task(worker.run())
+    try:
+        yield book, worker, wait
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await book.stop()
+
+
+def finish(*runs: Run, before: Callable[[], Any] | None = None) -> list[Finished]:
+    """Drive existing runs until they are at rest. `before` runs in a thread once the worker works."""
+
+    async def go() -> None:
+        async with working() as (_, _, wait):
+            if before is not None:
+                await asyncio.to_thread(before)
+            await wait([run.pk for run in runs])
+
+    asyncio.run(go())
+    return [read(run.pk) for run in runs]
+
+
+def drive(*scenarios: Mapping[str, Any]) -> list[Finished]:
+    """Run scenarios side by side in one worker, each to its rest."""
+    return finish(*[create_run(each) for each in scenarios])
+
+
+def read(run: str) -> Finished:
+    return Finished(
+        Run.objects.get(pk=run), list(Saga.objects.filter(run=run).order_by("index")), journal.read_all(run)
+    )

@@ -1,0 +1,180 @@
+"""The journal: one writer, one transaction for many runs, and nothing that a database would lose."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from django.db import IntegrityError, connections
+
+from sagas import journal, leases
+from sagas.databases import atomic
+from sagas.entries import Entry, Kind
+from sagas.errors import JournalConflict, LeaseLost
+from sagas.journal import Batch, Journal
+from sagas.models import Alert, JournalEntry, Run
+from sagas.projection import SagaRow
+from sagas.runs import create_run
+from tests.engine import scenario
+
+pytestmark = pytest.mark.usefixtures("engine_databases")
+
+
+def fresh_run() -> str:
+    run = create_run(scenario())
+    Run.objects.filter(pk=run.pk).update(lease_owner="test", lease_epoch=1, leased_until=2**60)
+    return run.pk
+
+
+def note(run: str, seq: int, *, kind: Kind = Kind.SETTLEMENT_OWED, **fields: object) -> Entry:
+    return Entry(kind=kind, saga=f"{run}-1", order="ord-8412", seq=seq, at=1_000 + seq, **fields)  # type: ignore[arg-type]
+
+
+def append(*batches: Batch) -> tuple[list[BaseException | None], list[tuple[str, list[int]]]]:
+    """Return each append's refusal or None, and what listeners heard, in order."""
+    heard: list[tuple[str, list[int]]] = []
+
+    def listen(run: str, entries: Sequence[Entry]) -> None:
+        heard.append((run, [e.seq for e in entries]))
+
+    async def go() -> list[BaseException | None]:
+        book = Journal()
+        book.listen(listen)
+        book.start()
+        try:
+            futures = [book.append(batch) for batch in batches]
+            return [
+                e if isinstance(e, BaseException) else None
+                for e in await asyncio.gather(*futures, return_exceptions=True)
+            ]
+        finally:
+            await book.stop()
+
+    return asyncio.run(go()), heard
+
+
+def test_an_append_is_durable_and_heard_after_its_commit() -> None:
+    run = fresh_run()
+    outcomes, heard = append(Batch(run=run, epoch=1, entries=[note(run, 1), note(run, 2)]))
+    assert outcomes == [None]
+    assert heard == [(run, [1, 2])]
+    assert journal.read(run) == [note(run, 1), note(run, 2)]
+    assert journal.read(run, after=1) == [note(run, 2)]
+    assert Run.objects.get(pk=run).last_seq == 2
+
+
+def test_appends_that_wait_together_share_one_commit() -> None:
+    runs = [fresh_run() for _ in range(30)]
+    connection = connections["default"]
+    before = _commits(connection)
+    outcomes, _ = append(*(Batch(run=run, epoch=1, entries=[note(run, 1)]) for run in runs))
+    assert outcomes == [None] * 30
+    assert _commits(connection) - before <= 3
+
+
+def test_rule_26_an_append_of_an_older_epoch_is_refused_and_writes_nothing() -> None:
+    run, other = fresh_run(), fresh_run()
+    stale, good = Batch(run=run, epoch=0, entries=[note(run, 1)]), Batch(run=other, epoch=1, entries=[note(other, 1)])
+    outcomes, heard = append(stale, good)
+    assert isinstance(outcomes[0], LeaseLost)
+    assert (outcomes[0].run, outcomes[0].epoch) == (run, 0)
+    assert outcomes[1] is None
+    assert heard == [(other, [1])]
+    assert journal.read(run) == []
+
+
+def test_rule_7_entries_that_do_not_follow_are_refused() -> None:
+    run = fresh_run()
+    gap, doubled = Batch(run=run, epoch=1, entries=[note(run, 2)]), Batch(run=run, epoch=1, entries=[note(run, 1)])
+    outcomes, _ = append(gap, doubled, doubled)
+    assert [type(o) for o in outcomes] == [JournalConflict, type(None), JournalConflict]
+    assert [e.seq for e in journal.read(run)] == [1]
+
+
+def test_an_append_that_was_written_before_succeeds_again() -> None:
+    run = fresh_run()
+    batch = Batch(run=run, epoch=1, entries=[note(run, 1)], append_id="activity-7")
+    first, _ = append(batch)
+    second, _ = append(batch)
+    assert first == second == [None]
+    assert len(journal.read(run)) == 1
+
+
+def test_one_poisoned_batch_fails_alone() -> None:
+    run, poisoned = fresh_run(), fresh_run()
+    # An alert of a saga that does not exist breaks a foreign key, which only the database can know.
+    stray = Entry(kind=Kind.SAGA_NEEDS_OPERATOR, saga="nobody-1", seq=1, at=1, detail={"reason": "x"})
+    outcomes, _ = append(Batch(run=poisoned, epoch=1, entries=[stray]), Batch(run=run, epoch=1, entries=[note(run, 1)]))
+    assert isinstance(outcomes[0], JournalConflict)
+    assert outcomes[1] is None
+    assert (len(journal.read(poisoned)), len(journal.read(run))) == (0, 1)
+
+
+def test_rule_5_entry_rows_alert_and_run_state_commit_together() -> None:
+    run = fresh_run()
+    saga = SagaRow(saga=f"{run}-1", state="needs-operator", cause={"step": "x"}, steps=())
+    stuck = note(run, 1, kind=Kind.SAGA_NEEDS_OPERATOR, step="charge-payment", detail={"reason": "spent"})
+    outcomes, _ = append(Batch(run=run, epoch=1, entries=[stuck], sagas=[saga], state="finished"))
+    assert outcomes == [None]
+    stored = Run.objects.get(pk=run)
+    assert (stored.state, stored.finished_at_ms) == ("finished", stuck.at)
+    assert stored.sagas.get().state == "needs-operator"
+    assert Alert.objects.get(saga=f"{run}-1").reason == "spent"
+
+
+def test_rule_7_the_database_refuses_to_change_or_delete_an_entry() -> None:
+    run = fresh_run()
+    append(Batch(run=run, epoch=1, entries=[note(run, 1)]))
+    rows = JournalEntry.objects.filter(run=run)
+    with pytest.raises(IntegrityError, match="append-only"), atomic("default"):
+        rows.update(kind=Kind.SAGA_COMPLETED)
+    with pytest.raises(IntegrityError, match="append-only"), atomic("default"):
+        rows.delete()
+    with pytest.raises(IntegrityError), atomic("default"):
+        Run.objects.filter(pk=run).delete()
+    Run.objects.filter(pk=run).update(pruning=True)
+    Run.objects.filter(pk=run).delete()
+    assert not rows.exists()
+
+
+def test_a_listener_that_breaks_does_not_stop_the_journal(caplog: pytest.LogCaptureFixture) -> None:
+    run = fresh_run()
+
+    async def go() -> None:
+        book = Journal()
+        book.listen(lambda run, entries: 1 / 0)  # type: ignore[arg-type, return-value]
+        book.start()
+        await book.append(Batch(run=run, epoch=1, entries=[note(run, 1)]))
+        await book.append(Batch(run=run, epoch=1, entries=[note(run, 2)]))
+        await book.stop()
+
+    asyncio.run(go())
+    assert len(journal.read(run)) == 2
+    assert "journal.listener-failed" in caplog.text
+
+
+def test_rule_28_a_lease_is_free_for_others_only_after_it_ran_out() -> None:
+    run = create_run(scenario()).pk
+    (held,) = leases.claim_due("ann", now=1_000, lease_ms=500, limit=9, only=run)
+    assert leases.claim_due("ben", now=1_400, lease_ms=500, limit=9, only=run) == []
+    assert leases.renew("ann", [run], now=1_400, lease_ms=500) == {run}
+    assert leases.claim_due("ben", now=1_600, lease_ms=500, limit=9, only=run) == []
+    (taken,) = leases.claim_due("ben", now=1_900, lease_ms=500, limit=9, only=run)
+    assert (held.epoch, taken.epoch) == (1, 2)
+    assert leases.renew("ann", [run], now=2_000, lease_ms=500) == set()
+    assert leases.take_over(held, "ann", now=2_000, lease_ms=500) is None
+
+
+def test_a_lease_that_was_given_back_can_be_claimed_at_once() -> None:
+    run = create_run(scenario()).pk
+    leases.claim_due("ann", now=1_000, lease_ms=10_000, limit=9, only=run)
+    leases.release("ann", [run])
+    assert len(leases.claim_due("ben", now=1_001, lease_ms=500, limit=9, only=run)) == 1
+
+
+def _commits(connection: object) -> int:
+    """Return SQLite's change counter, or PostgreSQL's count of committed transactions."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute("PRAGMA data_version")
+        return int(cursor.fetchone()[0])

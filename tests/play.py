@@ -1,0 +1,108 @@
+"""`manage.py play` as a process of its own, as a person would start it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Event, Thread
+
+ROOT = Path(__file__).resolve().parent.parent
+READY = re.compile(r"Ready: (http://\S+)")
+OURS = re.compile(r"SAGA_.*|(.*_)?DATABASE_URL|REDIS_URL|SECRET_KEY|DEBUG|ALLOWED_HOSTS|CSRF_TRUSTED_ORIGINS")
+
+READY_SECONDS = 60
+STOP_SECONDS = 20
+
+
+class Play:
+    """One playground with its own data. `url` has no slash at its end; `lines` is what it has printed.
+
+    Of the environment it sees only what is given here, and nothing that configures the test run.
+    """
+
+    def __init__(self, data: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.data = data
+        self.url = ""
+        self.lines: list[str] = []
+        self._environment = dict(environment or {})
+        self._port = "0"
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Play:
+        return self.start()
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    @property
+    def output(self) -> str:
+        return "".join(self.lines)
+
+    def start(self) -> Play:
+        """Return when the site answers: on a free port the first time, on the same one ever after."""
+        _mind_interrupts()
+        self.url = ""
+        kept = {name: value for name, value in os.environ.items() if not OURS.fullmatch(name)}
+        self._process = subprocess.Popen(
+            [sys.executable, "manage.py", "play", "--port", self._port],
+            cwd=ROOT,
+            env={**kept, "PYTHONUNBUFFERED": "1", "SAGA_DATA": str(self.data), **self._environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        ready = Event()
+        self._reader = Thread(target=self._read, args=(self._process, ready), daemon=True)
+        self._reader.start()
+        if not ready.wait(READY_SECONDS) or not self.url:
+            self.kill()
+            raise AssertionError(f"the playground did not start:\n{self.output}")
+        self._port = self.url.rpartition(":")[2]
+        return self
+
+    def stop(self) -> None:
+        """Press Ctrl-C and hold the playground to a clean end; nothing to do if it was killed."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGINT)
+        try:
+            code = self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            code = None
+        self.kill()
+        assert code == 0, f"the playground ended with {code}:\n{self.output}"
+
+    def kill(self) -> None:
+        """Pull the plug: no handler runs, nothing is flushed."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._reader.join()
+            self._process = None
+
+    def restart(self) -> Play:
+        """Return when the site answers again, with the same data at the same address."""
+        self.stop()
+        return self.start()
+
+    def _read(self, process: subprocess.Popen[str], ready: Event) -> None:
+        assert process.stdout is not None
+        with process.stdout:
+            for line in process.stdout:
+                self.lines.append(line)
+                if found := READY.search(line):
+                    self.url = found[1].rstrip("/")
+                    ready.set()
+        ready.set()  # it has ended, so there is nothing to wait for
+
+
+def _mind_interrupts() -> None:
+    # A shell's `make test &` hands down an ignored SIGINT, and children would ignore it, too.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,0 +1,115 @@
+"""What is true of the scenes of any journal: total, incremental, and never wiser than its driver."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from playground.scene import Fold, sentence
+from sagas.entries import Entry, Kind, Lane
+from sagas.plan import RunPlan
+from tests.builders import ACTION, COMPENSATION, NOW, ORDER, SAGA, operator
+from tests.simulator import Play
+from tests.unit.scenes import PLAN, ROWS, belief, effect, observed, reported, scenes
+
+STATES = {"idle", "running", "done", "failed", "unknown", "compensating", "compensated", "stuck", "pending", "skipped"}
+ACCIDENTS = ["", "cancel", "crash", "time", "late", "idle"]
+REPLIES = ["ok", "error", "refused", "lost", "late", "lost-reply", "queued", "refused-for-good"]
+
+scripts = st.lists(st.tuples(st.sampled_from(ACCIDENTS), st.sampled_from(REPLIES)), max_size=40)
+steps, ops, attempts = st.sampled_from(list(ROWS)), st.sampled_from([ACTION, COMPENSATION]), st.integers(1, 3)
+lock_kinds = st.sampled_from([Kind.LOCK_ACQUIRED, Kind.LOCK_RELEASED, Kind.LOCK_DENIED])
+spoken = st.one_of(
+    st.builds(effect, steps, ops, attempts),
+    st.builds(reported, st.sampled_from([Kind.REPLAYED, Kind.STEP_FENCED]), steps, ops, attempts),
+    st.builds(
+        lambda kind, step: reported(kind, step, record="unit-1", owner="ord-8412", waiting=False), lock_kinds, steps
+    ),
+)
+around = st.builds(
+    observed, st.sampled_from([Kind.ORCHESTRATOR_CRASHED, Kind.ORCHESTRATOR_RECOVERED, Kind.RUN_FINISHED])
+)
+
+
+@st.composite
+def journals(draw: st.DrawFn) -> list[Entry]:
+    """A saga's own entries, with services and observers speaking anywhere in between."""
+    entries = list(Play(ORDER, draw(scripts)).run().entries)
+    for extra in draw(st.lists(spoken | around, max_size=20)):
+        entries.insert(draw(st.integers(0, len(entries))), extra)
+    return [entry.placed(n, NOW + 10 * n) for n, entry in enumerate(entries, 1)]
+
+
+@given(journals())
+def test_every_prefix_of_every_journal_has_a_scene_that_json_can_hold(journal: list[Entry]) -> None:
+    for scene in scenes(journal):
+        assert json.loads(json.dumps(scene)) == scene
+        assert scene["say"].endswith(".")
+        assert scene["entry"]["say"].endswith(".")
+        faces = [scene["orch"], *(one[part] for one in scene["legs"] for part in ("stop", "undo", "service"))]
+        assert {face["state"] for face in faces} | {scene["entry"]["state"]} <= STATES
+
+
+@given(journals())
+def test_a_scene_depends_on_the_entries_alone_and_is_not_changed_by_later_ones(journal: list[Entry]) -> None:
+    one_by_one = scenes(journal)
+    frozen = [json.dumps(scene) for scene in one_by_one]
+    fold = Fold(PLAN, ORDER, SAGA)
+    for entry in journal:
+        fold.add(entry)
+    assert fold.scene() == one_by_one[-1]
+    assert [json.dumps(scene) for scene in one_by_one] == frozen
+
+
+@given(journals())
+def test_what_a_service_did_never_changes_what_its_driver_believes(journal: list[Entry]) -> None:
+    before = belief(Fold(PLAN, ORDER, SAGA).scene())
+    for entry, scene in zip(journal, scenes(journal), strict=True):
+        if entry.lane is Lane.SERVICE:
+            assert belief(scene) == before
+        before = belief(scene)
+
+
+@given(journals())
+def test_without_the_service_lane_the_driver_believes_the_same(journal: list[Entry]) -> None:
+    told = [entry for entry in journal if entry.lane is not Lane.SERVICE]
+    assert belief(scenes(told)[-1]) == belief(scenes(journal)[-1])
+
+
+@given(journals())
+def test_a_ledger_total_is_the_sum_of_its_effects(journal: list[Entry]) -> None:
+    sums = dict.fromkeys((row[0] for row in ROWS.values()), 0)
+    for entry in journal:
+        if entry.kind is Kind.EFFECT:
+            sums[entry.detail["service"]] += entry.detail["amount"]
+    shown = {one["service"]["name"]: one["service"]["total"] for one in scenes(journal)[-1]["legs"]}
+    assert {name: float(total.replace("\u2212", "-")) for name, total in shown.items()} == {
+        name: total / 100 if name == "payments" else total for name, total in sums.items()
+    }
+
+
+@settings(max_examples=50)
+@given(journals(), st.sampled_from(["choreography", "none"]))
+def test_the_other_modes_have_scenes_too(journal: list[Entry], mode: str) -> None:
+    assert len(scenes(journal, RunPlan(mode=mode, orders=2))) == len(journal)
+
+
+@given(
+    st.sampled_from(list(Kind)),
+    st.sampled_from(list(Lane)),
+    steps | st.just("book-hotel") | st.just(""),
+    st.none() | ops,
+    st.integers(0, 3),
+)
+def test_every_kind_of_entry_has_a_sentence_even_with_nothing_known(
+    kind: Kind, lane: Lane, step: str, op: object, attempt: int
+) -> None:
+    entry = Entry(kind=kind, lane=lane, saga=SAGA, order="ord-8412", step=step, op=op, attempt=attempt)  # type: ignore[arg-type]
+    assert sentence(entry).endswith(".")
+    assert sentence(entry)[0].isalpha()
+
+
+def test_a_person_is_named_where_a_person_acted() -> None:
+    assert sentence(operator("retry")) == "ada tells the saga to go on."
