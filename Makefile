@@ -5,6 +5,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 WORKERS ?= 2
 CHROMIUM := /usr/bin/chromium
+NODE := $(or $(shell command -v node),/usr/bin/node)
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,7 +22,7 @@ setup: $(STAMP)
 play: $(STAMP)
 	$(BIN)/python manage.py play --host "$(HOST)" --port "$(PORT)"
 
-test: $(STAMP) $(CHROMIUM) lint
+test: $(STAMP) $(CHROMIUM) $(NODE) lint
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 lint: $(STAMP)
@@ -58,6 +59,9 @@ $(STAMP): requirements.lock
 
 $(CHROMIUM):
 	@$(call apt_install,chromium)
+
+$(NODE):
+	@$(call apt_install,nodejs)
 
 # Installs Debian packages as root or through sudo; says what to do where neither is at hand.
 define apt_install

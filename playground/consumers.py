@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from playground import live
-from playground.feeds import Viewer
+from playground.feeds import Viewer, encode
 from sagas.clock import cancel_and_wait, spawn
 from sagas.errors import SagaError
 
@@ -42,13 +42,13 @@ class RunConsumer(AsyncWebsocketConsumer):
         asked = parse_qs(self.scope["query_string"].decode("latin-1"))
         after, saga = asked.get("after", ["0"])[-1], asked.get("saga", [""])[-1]
         if not _SEQ.fullmatch(after):
-            await self._refuse(BAD_REQUEST, "after must be a whole number from 0 on")
+            await self._refuse(BAD_REQUEST, "after", "after must be a whole number from 0 on")
             return
         run = self.scope["url_route"]["kwargs"]["run_id"]
         try:
             self._viewer = await live.hub().join(run, int(after), saga, self.view)
         except SagaError as error:
-            await self._refuse(NOT_FOUND, str(error))
+            await self._refuse(NOT_FOUND, "run", str(error))
             return
         self._sending = spawn(self._send_all(self._viewer), f"watch {run}")
 
@@ -71,8 +71,10 @@ class RunConsumer(AsyncWebsocketConsumer):
             # The line went away under a send; `disconnect` follows.
             logger.info("socket.send-failed", exc_info=True)
 
-    async def _refuse(self, code: int, reason: str) -> None:
+    async def _refuse(self, code: int, field: str, reason: str) -> None:
+        """Say why and close. In words first, because Daphne closes without the reason."""
         short = reason.encode("ascii", "replace")[:MAX_REASON].decode()
+        await self.send(text_data=encode({"errors": [{"field": field, "message": short}]}))
         await self.close(code=code, reason=short)
 
 

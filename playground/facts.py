@@ -13,8 +13,8 @@ from typing import Any
 
 from playground import wording
 from sagas import catalog
-from sagas.definition import SagaDefinition
 from sagas.entries import iso_from_ms
+from sagas.errors import DefinitionUnknown
 from sagas.models import Run
 from sagas.services.base import Row
 
@@ -61,10 +61,9 @@ class Books:
 
 def read(run: Run) -> Books:
     """Return the books of a run as they are now; each service is asked on its own."""
-    definition = catalog.definition(run.definition, run.version)
     counts = Counter(dict.fromkeys(COUNTED, 0))
     ledgers, pending = {}, {}
-    for name in _services(definition):
+    for name in _services(run):
         service = catalog.SERVICES[name]
         counts.update(service.facts(run.pk))
         ledgers[name] = service.ledger(run.pk)
@@ -77,7 +76,12 @@ def price_of(run: Run) -> int:
     return int(run.payload.get("amount", 0))
 
 
-def _services(definition: SagaDefinition) -> list[str]:
+def _services(run: Run) -> list[str]:
+    """Return the services of a run's saga: all of them where this process does not have its definition."""
+    try:
+        definition = catalog.definition(run.definition, run.version)
+    except DefinitionUnknown:
+        return list(catalog.SERVICES)
     return list(dict.fromkeys(step.service for step in definition.steps))
 
 

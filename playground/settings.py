@@ -21,6 +21,8 @@ SERVICES = ("inventory", "orders", "payments", "warehouse", "delivery")
 SAGA_DATA = folder(Path(os.environ.get("SAGA_DATA") or BASE_DIR / "var").resolve())
 SAGA_PUBLIC = flag("SAGA_PUBLIC")
 SAGA_LEASE_SECONDS = number("SAGA_LEASE_SECONDS", 5.0)
+# Who hears of commits in a worker of its own; without Redis nobody outside of its process could.
+SAGA_LISTENERS = ["playground.live.publish"] if os.environ.get("REDIS_URL") else []
 SAGA_POLL_SECONDS = number("SAGA_POLL_SECONDS", 1.0)
 
 SECRET_KEY = secret_key(SAGA_DATA / "secret_key")

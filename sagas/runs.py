@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from sagas import catalog
-from sagas.databases import atomic
+from sagas.databases import atomic, on_commit
 from sagas.decider import key_of
 from sagas.definition import SagaDefinition
 from sagas.errors import CommandRefused, RunUnknown
@@ -52,7 +53,7 @@ def create_run(scenario: Mapping[str, Any]) -> Run:
         run.save(force_insert=True)
         Saga.objects.bulk_create(sagas)
         Step.objects.bulk_create(step for saga in sagas for step in _step_rows(definition, plan, saga))
-    wake(run_id)
+    on_commit("default", partial(wake, run_id))
     return run
 
 
@@ -70,7 +71,7 @@ def retry_saga(saga_id: str, *, who: str, why: str = "", saw: int = 0) -> Comman
     command = Command.objects.create(
         run=saga.run, saga=saga_id, kind="retry", who=who, why=why, saw=saw or saga.run.last_seq
     )
-    wake(saga.run_id)
+    on_commit("default", partial(wake, saga.run_id))
     return command
 
 

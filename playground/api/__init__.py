@@ -9,7 +9,7 @@ from ninja.errors import ValidationError
 from playground.api import runs, sagas
 from playground.api.wire import problem, reply
 from playground.scenario_errors import ScenarioInvalid
-from sagas.errors import CommandRefused, RunUnknown
+from sagas.errors import CommandRefused, DefinitionUnknown, RunUnknown
 
 api = NinjaAPI(
     title="Five Ledgers",
@@ -38,5 +38,6 @@ def _unknown(request: HttpRequest, error: RunUnknown) -> HttpResponse:
 
 
 @api.exception_handler(CommandRefused)
-def _senseless(request: HttpRequest, error: CommandRefused) -> HttpResponse:
+@api.exception_handler(DefinitionUnknown)
+def _senseless(request: HttpRequest, error: CommandRefused | DefinitionUnknown) -> HttpResponse:
     return problem(409, "id", str(error))

@@ -16,12 +16,10 @@ from playground.api.wire import View, from_our_pages, json_of, json_only, reply
 from playground.scenario import Scenario, refuse_unbuilt
 from playground.scene import Fold
 from sagas import catalog, journal
-from sagas.databases import on_commit
 from sagas.entries import Entry
 from sagas.errors import RunUnknown
 from sagas.models import Run, Saga, Step
 from sagas.plan import plan_from_json
-from sagas.runs import wake
 
 PAGE_ENTRIES = 1000
 PAGE_FRAMES = 500
@@ -67,7 +65,6 @@ def start(request: HttpRequest) -> HttpResponse:
     scenario = Scenario.parse(json_of(request))
     refuse_unbuilt(scenario)
     run = worlds.start(scenario)
-    on_commit("default", lambda: wake(run.pk))
     page = _url(request, run.pk)
     socket = ("wss" if request.is_secure() else "ws") + f"://{request.get_host()}/ws/runs/{run.pk}/scenes"
     made = {

@@ -11,8 +11,7 @@ from playground.api.runs import KEY_PARAMETER, post_guards
 from playground.api.shapes import Accepted, Problems
 from playground.api.wire import json_of, reply
 from playground.scenario_errors import FieldError, ScenarioInvalid
-from sagas.databases import on_commit
-from sagas.runs import retry_saga, wake
+from sagas.runs import retry_saga
 
 NAMELESS = "someone, through the API"
 LIMITS = {"who": 150, "why": 1000}  # characters
@@ -41,8 +40,7 @@ _REASONS = {
 def retry(request: HttpRequest, id: str) -> HttpResponse:
     """It tries again with a fresh budget. 409 unless it is `needs-operator`."""
     said = _reasons(request)
-    command = retry_saga(id, who=said.get("who") or NAMELESS, why=said.get("why", ""))
-    on_commit("default", lambda: wake(command.run_id))
+    retry_saga(id, who=said.get("who") or NAMELESS, why=said.get("why", ""))
     return reply({"id": id, "state": "accepted"}, 202)
 
 

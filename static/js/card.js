@@ -20,6 +20,9 @@ export function paintService(refs, service, motion) {
   const lock = refs.get(`lock-${name}`)
   mark(lock, "hidden", service.pending ? null : "")
   write(lock?.querySelector("b"), service.pending)
+  const more = refs.get(`more-${name}`)
+  mark(more, "hidden", service.more ? null : "")
+  write(more?.querySelector("b"), service.more)
   const rows = sync(refs.get(`rows-${name}`), service.rows, (row) => String(row.n), () => refs.part("row"), (child, row) => {
     mark(child, "data-kind", row.kind)
     write(child.querySelector(".n"), row.n)

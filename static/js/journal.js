@@ -19,15 +19,38 @@ export function note(refs, lines) {
   const following = journal.scrollHeight - journal.scrollTop - journal.clientHeight < NEAR
   for (const line of lines) {
     if (refs.get(`j-${line.seq}`)) continue
-    const child = refs.part("line")
-    child.id = refs.id(`j-${line.seq}`)
-    mark(child, "data-key", String(line.seq))
-    mark(child, "data-state", line.state)
-    const texts = { ".seq": line.seq, time: line.clock, b: line.kind, ".what": line.what, ".key": line.key, ".said": line.say }
-    for (const [selector, text] of Object.entries(texts)) write(child.querySelector(selector), text)
-    journal.append(child)
+    const due = Number(journal.lastElementChild?.getAttribute("data-key") ?? 0) + 1
+    if (line.seq > due) add(refs, journal, passedOver(due, line))
+    add(refs, journal, line)
   }
   if (following) journal.scrollTop = journal.scrollHeight
+}
+
+/**
+ * @param {Refs} refs
+ * @param {Element} journal
+ * @param {Line} line
+ */
+function add(refs, journal, line) {
+  const child = refs.part("line")
+  child.id = refs.id(`j-${line.seq}`)
+  mark(child, "data-key", String(line.seq))
+  mark(child, "data-state", line.state)
+  const texts = { ".seq": line.seq, time: line.clock, b: line.kind, ".what": line.what, ".key": line.key, ".said": line.say }
+  for (const [selector, text] of Object.entries(texts)) write(child.querySelector(selector), text)
+  journal.append(child)
+}
+
+/**
+ * What stands for the lines that a slow page was not sent.
+ * @param {number} first
+ * @param {Line} next the line after them
+ * @returns {Line}
+ */
+function passedOver(first, next) {
+  const last = next.seq - 1
+  const say = `Entries ${first} to ${last} went by too fast to show. Reload the page to read them.`
+  return { seq: last, clock: next.clock, kind: "passed over", state: "idle", what: "", key: null, say }
 }
 
 /**

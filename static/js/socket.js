@@ -77,6 +77,7 @@ export class Feed {
   #drain() {
     this.#draining = undefined
     this.#deliver(this.#pending.splice(0))
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ ack: this.last }))
   }
 
   /**

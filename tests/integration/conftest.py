@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import pytest
@@ -101,16 +101,26 @@ DESKS = {
 }
 
 
-@dataclass(frozen=True)
 class Shop:
-    """All five services, seeded for one world."""
+    """One world; a service is seeded for it when a test first turns to its desk."""
 
-    world: str
-    orders: tuple[str, ...]
-    desks: Mapping[str, Desk] = field(repr=False)
+    def __init__(self, orders: int, stock: int) -> None:
+        self.world = f"world-{next(_worlds)}"
+        self.orders = tuple(f"ord-{8412 + n}" for n in range(orders))
+        self._stock = stock
+        self._open: dict[str, Desk] = {}
 
     def __getitem__(self, service: str) -> Desk:
-        return self.desks[service]
+        if service not in self._open:
+            desk = replace(DESKS[service], world=self.world)
+            desk.service.seed(self.world, orders=self.orders, stock=self._stock)
+            self._open[service] = desk
+        return self._open[service]
+
+    @property
+    def desks(self) -> dict[str, Desk]:
+        """All five desks, in the order of the saga's steps."""
+        return {service: self[service] for service in DESKS}
 
     def facts(self) -> dict[str, int]:
         """Return the five services' facts; what two of them count is added up."""
@@ -120,10 +130,14 @@ class Shop:
                 total[name] = total.get(name, 0) + value
         return total
 
+    def forget(self) -> None:
+        for desk in self._open.values():
+            desk.service.forget(self.world)
+
 
 @pytest.fixture
 def open_shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Callable[..., Shop]]:
-    """A function that seeds a new world, for `orders` orders named from ord-8412 on.
+    """A function that opens a new world, for `orders` orders named from ord-8412 on.
 
     Everything is really committed, as threads need it; at the end the services forget their
     worlds, which is much faster than to empty six databases.
@@ -131,18 +145,13 @@ def open_shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iter
     shops: list[Shop] = []
 
     def open_one(*, orders: int = 2, stock: int = 3) -> Shop:
-        world = f"world-{next(_worlds)}"
-        names = tuple(f"ord-{8412 + n}" for n in range(orders))
-        shop = Shop(world, names, {name: replace(desk, world=world) for name, desk in DESKS.items()})
-        for desk in DESKS.values():
-            desk.service.seed(world, orders=names, stock=stock)
-        shops.append(shop)
-        return shop
+        shops.append(Shop(orders, stock))
+        return shops[-1]
 
     with django_db_blocker.unblock():
         yield open_one
-        for shop, desk in itertools.product(shops, DESKS.values()):
-            desk.service.forget(shop.world)
+        for shop in shops:
+            shop.forget()
 
 
 @pytest.fixture

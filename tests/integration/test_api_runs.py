@@ -215,6 +215,15 @@ def test_scenes_can_be_seen_from_any_saga_of_the_run(client: Client) -> None:
     assert client.get(f"/api/runs/{run_id}/scenes", {"saga": f"{run_id}-3"}).status_code == 404
 
 
+def test_a_run_whose_definition_is_gone_still_shows_what_its_services_hold(client: Client) -> None:
+    _, run_id = done(client, scenario(timeout_ms=2000))
+    Run.objects.filter(pk=run_id).update(version=99)
+    run = client.get(f"/api/runs/{run_id}").json()
+    assert (run["facts"]["charged"], run["facts"]["consistent"]) == (4900, True)
+    answer = client.get(f"/api/runs/{run_id}/scenes")
+    assert (answer.status_code, answer.json()["errors"][0]["message"]) == (409, "no definition 'order' in version 99")
+
+
 @pytest.mark.parametrize("path", ["", "/journal", "/scenes"])
 def test_an_unknown_run_is_not_found(client: Client, path: str) -> None:
     answer = client.get(f"/api/runs/nothing{path}")

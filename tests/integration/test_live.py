@@ -71,9 +71,16 @@ class Socket:
     def received(self) -> list[dict[str, Any]]:
         return [item for m in self.messages for item in m.get("frames", m.get("entries"))]
 
-    async def closing(self) -> tuple[int, str]:
+    async def refusal(self) -> tuple[int, str]:
+        """Return the code with which the line was closed, and the reason that was said before."""
+        said = json.loads(await self._line.receive_from(PATIENCE))["errors"][0]["message"]
         closed = await self._line.receive_output(PATIENCE)
-        return closed["code"], closed.get("reason", "")
+        assert closed["reason"] == said
+        return closed["code"], said
+
+    async def closing(self) -> int:
+        closed = await self._line.receive_output(PATIENCE)
+        return int(closed["code"])
 
 
 @asynccontextmanager
@@ -235,26 +242,26 @@ async def test_an_operator_who_acts_sets_the_finished_stream_going_again() -> No
 @pytest.mark.parametrize("path", ["/ws/runs/nothing/scenes", "/ws/runs/nothing/json"])
 async def test_an_unknown_run_is_closed_with_a_reason(path: str) -> None:
     async with watching(path) as socket:
-        assert await socket.closing() == (4404, "no run 'nothing'")
+        assert await socket.refusal() == (4404, "no run 'nothing'")
 
 
 async def test_a_saga_of_another_run_is_closed_with_a_reason() -> None:
     run, other = await rested(), await rested()
     for saga in (f"{other.pk}-1", f"{run.pk}-2", "%00", "x"):
         async with watching(f"/ws/runs/{run.pk}/scenes?saga={saga}") as socket:
-            assert (await socket.closing())[0] == 4404
+            assert (await socket.refusal())[0] == 4404
 
 
 @pytest.mark.parametrize("after", ["-1", "x", "1.5", "9" * 12])
 async def test_a_bad_place_to_begin_is_closed_with_a_reason(after: str) -> None:
     async with watching(f"/ws/runs/nothing/scenes?after={after}") as socket:
-        code, reason = await socket.closing()
+        code, reason = await socket.refusal()
     assert (code, reason) == (4400, "after must be a whole number from 0 on")
 
 
 async def test_any_other_address_is_closed_with_a_reason() -> None:
     async with watching("/ws/nowhere") as socket:
-        assert (await socket.closing())[0] == 4404
+        assert await socket.closing() == 4404
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ print(json.dumps({"made": made, "verdict": verdict, "replayed": again.replayed, 
 """
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_rules_14_to_33_hold_on_postgresql_too(postgres: Postgres, tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]

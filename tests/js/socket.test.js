@@ -9,23 +9,33 @@ const ADDRESS = "ws://shop.test/ws/runs/r1/scenes?saga=r1-1"
 class FakeSocket {
   static opened = []
 
+  static OPEN = 1
+
   constructor(url) {
     this.after = new URL(url).searchParams.get("after")
     this.saga = new URL(url).searchParams.get("saga")
     this.closed = false
+    this.readyState = FakeSocket.OPEN
+    this.sent = []
     FakeSocket.opened.push(this)
   }
 
-  send(message) {
+  send(text) {
+    this.sent.push(JSON.parse(text))
+  }
+
+  tell(message) {
     this.onmessage({ data: JSON.stringify(message) })
   }
 
   drop(code = 1006) {
+    this.readyState = 3
     this.onclose({ code })
   }
 
   close() {
     this.closed = true
+    this.readyState = 2
   }
 }
 
@@ -53,8 +63,8 @@ test("the address carries the focus and the last seq", () => {
 
 test("messages that queued up behind a busy page arrive as one delivery", () => {
   feed.open()
-  latest().send({ frames: [frame(1), frame(2)] })
-  latest().send({ frames: [frame(3)] })
+  latest().tell({ frames: [frame(1), frame(2)] })
+  latest().tell({ frames: [frame(3)] })
   assert.deepEqual(delivered, [])
   mock.timers.tick(1)
   assert.deepEqual(delivered, [[1, 2, 3]])
@@ -62,17 +72,25 @@ test("messages that queued up behind a busy page arrive as one delivery", () => 
 
 test("a frame that the page has is ignored", () => {
   feed.open()
-  latest().send({ frames: [frame(1), frame(2)] })
+  latest().tell({ frames: [frame(1), frame(2)] })
   mock.timers.tick(1)
-  latest().send({ frames: [frame(2), frame(3)] })
-  latest().send({ frames: [frame(1)] })
+  latest().tell({ frames: [frame(2), frame(3)] })
+  latest().tell({ frames: [frame(1)] })
   mock.timers.tick(1)
   assert.deepEqual(delivered, [[1, 2], [3]])
 })
 
+test("what has been delivered is acknowledged", () => {
+  feed.open()
+  latest().tell({ frames: [frame(1), frame(2)] })
+  assert.deepEqual(latest().sent, [])
+  mock.timers.tick(1)
+  assert.deepEqual(latest().sent, [{ ack: 2 }])
+})
+
 test("a dropped line is reopened after the last seq", () => {
   feed.open()
-  latest().send({ frames: [frame(1), frame(2)] })
+  latest().tell({ frames: [frame(1), frame(2)] })
   latest().drop()
   mock.timers.tick(249)
   assert.equal(FakeSocket.opened.length, 1)
@@ -91,7 +109,7 @@ test("the waits between reopenings grow to eight seconds and start over once fra
     mock.timers.tick(1)
     assert.equal(FakeSocket.opened.length, before + 1)
   }
-  latest().send({ frames: [frame(1)] })
+  latest().tell({ frames: [frame(1)] })
   latest().drop()
   mock.timers.tick(250)
   assert.equal(latest().after, "1")
@@ -100,7 +118,7 @@ test("the waits between reopenings grow to eight seconds and start over once fra
 test("a finished run closes the line, and its last frames still arrive", () => {
   feed.open()
   const socket = latest()
-  socket.send({ frames: [frame(1)], finished: true })
+  socket.tell({ frames: [frame(1)], finished: true })
   socket.drop(1000)
   mock.timers.tick(60_000)
   assert.deepEqual(delivered, [[1]])
@@ -117,16 +135,16 @@ test("a run that nobody knows is not asked for again", () => {
 
 test("after an operator's word a finished run is waited for until it moves", () => {
   feed.open()
-  latest().send({ frames: [frame(1)], finished: true })
+  latest().tell({ frames: [frame(1)], finished: true })
   mock.timers.tick(1)
   feed.expect()
   assert.equal(latest().after, "1")
-  latest().send({ frames: [], finished: true })
+  latest().tell({ frames: [], finished: true })
   latest().drop(1000)
   mock.timers.tick(250)
   assert.equal(FakeSocket.opened.length, 3)
-  latest().send({ frames: [frame(2)] })
-  latest().send({ frames: [frame(3)], finished: true })
+  latest().tell({ frames: [frame(2)] })
+  latest().tell({ frames: [frame(3)], finished: true })
   latest().drop(1000)
   mock.timers.tick(60_000)
   assert.deepEqual(delivered, [[1], [2, 3]])
@@ -135,10 +153,10 @@ test("after an operator's word a finished run is waited for until it moves", () 
 
 test("a run that stays finished is given up after half a minute", () => {
   feed.open()
-  latest().send({ frames: [frame(1)], finished: true })
+  latest().tell({ frames: [frame(1)], finished: true })
   feed.expect()
   mock.timers.tick(30_000)
-  latest().send({ frames: [], finished: true })
+  latest().tell({ frames: [], finished: true })
   latest().drop(1000)
   const asked = FakeSocket.opened.length
   mock.timers.tick(60_000)

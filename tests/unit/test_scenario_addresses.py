@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playground.scenario import SLUG_LETTERS, Scenario, ScenarioInvalid
@@ -21,6 +21,8 @@ PUBLISHED = {
     "idempotency=off&schedule=0,0": "a6tenemcmjykd",
     "fault=charge-payment:crash-after&fault=charge-payment.compensation:error:2&key_scope=order&seed=7": "azvs8j5ddgcs5",
 }
+
+unhurried = settings(deadline=None)  # a busy machine is no failure
 
 retries = st.fixed_dictionaries(
     {},
@@ -71,12 +73,14 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     return Scenario.parse({"mode": mode, "orders": orders, **value})
 
 
+@unhurried
 @given(scenarios())
 def test_a_scenario_survives_the_way_through_its_address(scenario: Scenario) -> None:
     assert Scenario.from_query(scenario.query()) == scenario
     assert Scenario.from_query(scenario.query()).query() == scenario.query()
 
 
+@unhurried
 @given(scenarios())
 def test_a_scenario_survives_the_way_through_either_json_form(scenario: Scenario) -> None:
     for form in (scenario.full(), scenario.compact()):
@@ -85,11 +89,13 @@ def test_a_scenario_survives_the_way_through_either_json_form(scenario: Scenario
         assert again.slug == scenario.slug
 
 
+@unhurried
 @given(scenarios(), scenarios())
 def test_one_scenario_has_one_slug_and_two_have_two(one: Scenario, two: Scenario) -> None:
     assert (one.slug == two.slug) == (one == two)
 
 
+@unhurried
 @given(scenarios())
 def test_a_slug_is_long_enough_and_has_no_look_alikes(scenario: Scenario) -> None:
     assert len(scenario.slug) >= 10

@@ -6,7 +6,9 @@ import asyncio
 import signal
 from typing import Any
 
+from django.conf import settings
 from django.core.management import BaseCommand
+from django.utils.module_loading import import_string
 
 from sagas.journal import Journal
 from sagas.management.ready import pace_ms, prepare_databases
@@ -24,6 +26,8 @@ class Command(BaseCommand):
 
     async def _work(self) -> None:
         journal = Journal()
+        for path in settings.SAGA_LISTENERS:
+            journal.listen(import_string(path))
         journal.start()
         pace = Pace(lease_ms=pace_ms("SAGA_LEASE_SECONDS"), poll_ms=pace_ms("SAGA_POLL_SECONDS"))
         worker = Worker(journal, pace=pace)
