@@ -24,7 +24,7 @@ from sagas.definition import Handler, SagaDefinition
 from sagas.entries import Entry, Kind, Lane, Op
 from sagas.plan import Fault, RunPlan
 from sagas.reports import facts_of, failed, outcome_of, settled, settlement_call, unheard
-from sagas.services.base import Answer, Call, Row
+from sagas.services.base import Answer, Call, Row, Verdict
 from sagas.state import SagaState
 
 logger = logging.getLogger(__name__)
@@ -106,6 +106,9 @@ class Wire:
             answer = await self._hand_over(state, step, found.settlement, key, None)
         except Exception:
             logger.exception("wire.settlement-failed", extra={"run": self._world, "step": step})
+            return None
+        if answer.verdict is not Verdict.OK:
+            logger.error("wire.settlement-refused: %s", answer.reason, extra={"run": self._world, "step": step})
             return None
         facts = facts_of(state, settlement_call(step, key), found.service, answer)
         record = next((row.record for row in answer.rows if row.record), state.order)
