@@ -1,6 +1,6 @@
-"""The sockets of a run. They only relay: what to send is the hub's business (`playground.live`).
+"""The sockets. They only relay: what to send is the business of `playground.live` and `playground.board`.
 
-A client may say `{"ack": SEQ}` for what it has shown. From then on it is sent no more than a
+A client of a run may say `{"ack": SEQ}` for what it has shown. From then on it is sent no more than a
 window ahead of that, and taken to the newest scene when it falls far behind.
 """
 
@@ -10,12 +10,14 @@ import asyncio
 import json
 import logging
 import re
+from collections.abc import AsyncIterable
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from playground import live
+from playground import board, live
+from playground.board import Looker
 from playground.feeds import Viewer, encode
 from sagas.clock import cancel_and_wait, spawn
 from sagas.errors import SagaError
@@ -30,12 +32,33 @@ MAX_REASON = 120  # bytes that a close frame has room for
 _SEQ = re.compile(r"[0-9]{1,9}")
 
 
-class RunConsumer(AsyncWebsocketConsumer):
+class Relay(AsyncWebsocketConsumer):
+    """A socket that sends, one after the other, the texts that somebody else makes."""
+
+    _sending: asyncio.Task[None] | None = None
+
+    def relay(self, texts: AsyncIterable[str], name: str) -> None:
+        """Send these from now on."""
+        self._sending = spawn(self._send_all(texts), name)
+
+    async def disconnect(self, code: int) -> None:
+        if self._sending is not None:
+            await cancel_and_wait(self._sending)
+
+    async def _send_all(self, texts: AsyncIterable[str]) -> None:
+        try:
+            async for text in texts:
+                await self.send(text_data=text)
+        except Exception:
+            # The line went away under a send; `disconnect` follows.
+            logger.info("socket.send-failed", exc_info=True)
+
+
+class RunConsumer(Relay):
     """One viewer of one run: first what it missed after `?after=`, then everything live."""
 
     view: ClassVar[str]
     _viewer: Viewer | None = None
-    _sending: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
         await self.accept()
@@ -50,7 +73,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         except SagaError as error:
             await self._refuse(NOT_FOUND, "run", str(error))
             return
-        self._sending = spawn(self._send_all(self._viewer), f"watch {run}")
+        self.relay(self._viewer, f"watch {run}")
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         seq = _acknowledged(text_data)
@@ -58,18 +81,9 @@ class RunConsumer(AsyncWebsocketConsumer):
             self._viewer.acknowledge(seq)
 
     async def disconnect(self, code: int) -> None:
-        if self._sending is not None:
-            await cancel_and_wait(self._sending)
+        await super().disconnect(code)
         if self._viewer is not None:
             await live.hub().leave(self._viewer)
-
-    async def _send_all(self, viewer: Viewer) -> None:
-        try:
-            async for text in viewer:
-                await self.send(text_data=text)
-        except Exception:
-            # The line went away under a send; `disconnect` follows.
-            logger.info("socket.send-failed", exc_info=True)
 
     async def _refuse(self, code: int, field: str, reason: str) -> None:
         """Say why and close. In words first, because Daphne closes without the reason."""
@@ -88,6 +102,22 @@ class JournalConsumer(RunConsumer):
     """`/ws/runs/<id>/json`: the journal's entries."""
 
     view = live.JSON
+
+
+class LatestConsumer(Relay):
+    """`/ws/latest/`: the table of the latest runs, as HTML for htmx, each time that it changed."""
+
+    _looker: Looker | None = None
+
+    async def connect(self) -> None:
+        await self.accept()
+        self._looker = await board.board().join()
+        self.relay(self._looker, "watch the latest runs")
+
+    async def disconnect(self, code: int) -> None:
+        await super().disconnect(code)
+        if self._looker is not None:
+            await board.board().leave(self._looker)
 
 
 class NowhereConsumer(AsyncWebsocketConsumer):

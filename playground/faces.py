@@ -49,21 +49,18 @@ _STATES: Mapping[Kind, str] = {
     Kind.ORCHESTRATOR_RECOVERED: "running",
     Kind.EVENT_PUBLISHED: "running",
     Kind.EVENT_DROPPED: "failed",
-    Kind.EVENT_HANDLED: "done",
 }
+
+_BECAUSE: Mapping[str, str] = {"failed": "failed", "unknown": "unknown", "deadline": "compensating"}
 
 _TWO_WAY: Mapping[Kind, Face] = {  # an action's state, a compensation's state
     Kind.ATTEMPT_STARTED: ("running", "compensating"),
     Kind.ATTEMPT_SUCCEEDED: ("done", "compensated"),
     Kind.EFFECT: ("done", "compensated"),
+    Kind.EVENT_HANDLED: ("done", "compensated"),
 }
 
-_DRIVERS: Mapping[str, str] = {"orchestration": "the orchestrator", "choreography": "no one", "none": "the caller"}
-
-
-def waiting(mode: str) -> Face:
-    """Return how the top line looks before anything happened."""
-    return ("idle", "no one in charge" if mode == "choreography" else "waiting")
+WAITING: Face = ("idle", "waiting")
 
 
 def working(*, back: bool) -> Face:
@@ -76,13 +73,11 @@ def ended(kind: Kind) -> Face:
     return (ENDS[kind], _END_WORDS[kind])
 
 
-def who_knows(mode: str, phase: Phase, *, crashed: bool) -> str:
-    """Return who knows how the order stands: the fact that tells the acts apart."""
+def who_knows(phase: Phase, driver: str) -> str:
+    """Return who knows how the order stands: the fact that tells the acts apart. `driver`: who does on the way."""
     if phase in (Phase.PENDING, Phase.ABANDONED, Phase.LOST):
         return "no one"
-    if phase is Phase.NEEDS_OPERATOR:
-        return "on-call engineer"
-    return "the journal" if crashed else _DRIVERS[mode]
+    return "on-call engineer" if phase is Phase.NEEDS_OPERATOR else driver
 
 
 def of_entry(entry: Entry) -> str:
@@ -90,6 +85,8 @@ def of_entry(entry: Entry) -> str:
     if entry.kind in _TWO_WAY:
         there, back = _TWO_WAY[entry.kind]
         return back if entry.op is Op.COMPENSATION else there
+    if because := entry.detail.get("because"):
+        return _BECAUSE.get(str(because.get("outcome")), "failed")
     return _STATES.get(entry.kind, "idle")
 
 
@@ -104,6 +101,8 @@ def what(entry: Entry, name: str, *, many: bool) -> str:
             words = [str(entry.detail.get("record"))]
         case Kind.RETRY_SCHEDULED:
             words.append(f"in {wording.span(int(entry.detail.get('delay_ms', 0)))}")
+        case Kind.EVENT_PUBLISHED | Kind.EVENT_DROPPED | Kind.EVENT_HANDLED:
+            words = [wording.event_of(entry)]
         case Kind.SAGA_STARTED:
             return entry.order
         case _ if entry.attempt > 1:
@@ -111,19 +110,6 @@ def what(entry: Entry, name: str, *, many: bool) -> str:
     if many and entry.order not in words:
         words.append(entry.order)
     return ", ".join(word for word in words if word)
-
-
-def reported(entry: Entry) -> Face:
-    """Return what a service shows of an attempt of its own, where nobody drives it."""
-    back = entry.op is Op.COMPENSATION
-    match entry.kind:
-        case Kind.ATTEMPT_STARTED:
-            return ("compensating", "undoing") if back else ("running", "working")
-        case Kind.ATTEMPT_SUCCEEDED:
-            return ("compensated", "undone") if back else ("done", "done")
-        case Kind.ATTEMPT_FAILED:
-            return ("failed", str(entry.detail.get("status") or "failed"))
-    return ("unknown", "no answer")
 
 
 def of_other(entry: Entry) -> Face | None:
@@ -137,6 +123,8 @@ def of_other(entry: Entry) -> Face | None:
             return ("compensating", "undoing")
         case Kind.ATTEMPT_STARTED:
             return ("compensating", "undoing") if entry.op is Op.COMPENSATION else ("running", "running")
+        case Kind.EVENT_PUBLISHED if entry.detail.get("because"):
+            return ("compensating", "undoing")
         case Kind.LOCK_DENIED if entry.detail.get("waiting"):
             return ("pending", "waiting")
     return None

@@ -6,10 +6,11 @@ a service did can never leak into what its driver knows.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from playground import faces
+from playground import faces, wording
 from playground.faces import Face
 from playground.legs import Leg
 from playground.outcomes import Known
@@ -21,12 +22,21 @@ from sagas.state import Phase, SagaState, evolve
 
 
 class Focus:
-    """One saga. Takes its own entries and those of the run as a whole."""
+    """One saga. Takes its own entries and those of the run as a whole.
+
+    `plan` is how its stage is laid out, `title` what its top line is called, `driver` who
+    waits for the answers; `rule` is the fold of what is known of the saga, `far` are the
+    kinds of entries that may change more than one leg.
+    """
+
+    plan, title, driver = "saga", "Orchestrator", wording.ORCHESTRATOR
+    rule = staticmethod(evolve)
+    far = frozenset({*faces.ENDS, Kind.SAGA_COMPENSATING})
 
     def __init__(self, plan: RunPlan, definition: SagaDefinition, order: str) -> None:
         self.state = SagaState(order=order)
-        self.legs = {step.name: Leg(n, step) for n, step in enumerate(definition.steps, 1)}
-        self.orch: Face = faces.waiting(plan.mode)
+        self.legs: Mapping[str, Leg] = {step.name: Leg(n, step) for n, step in enumerate(definition.steps, 1)}
+        self.orch: Face = faces.WAITING
         self.end: str | None = None
         self.alert: dict[str, str] | None = None
         self.token: dict[str, Any] | None = None
@@ -37,7 +47,7 @@ class Focus:
     def add(self, entry: Entry) -> None:
         """Take the next entry that concerns this saga."""
         self.token = None
-        self.state = evolve(self.state, entry)
+        self.state = self.rule(self.state, entry)
         leg = self.legs.get(entry.step)
         if leg is None:
             rule = _OF_SAGA.get(entry.kind)
@@ -51,11 +61,19 @@ class Focus:
         elif entry.kind in _OF_SAGA:
             _OF_SAGA[entry.kind](self, entry)
 
+    @property
+    def knows(self) -> str:
+        """Who knows how the order stands."""
+        return faces.who_knows(self.state.phase, "the journal" if self.crashed else self.driver)
+
     def known(self, entry: Entry) -> Known:
         """Return what a sentence about this entry may say beyond it."""
         state, leg = self.state, self.legs.get(entry.step)
         steps = [state.step(name) for name in self.legs]
         turning = entry.kind is Kind.SAGA_COMPENSATING
+        stands: Counter[str] = Counter()
+        for one in self.legs.values():
+            stands[one.step.service] += one.amount * one.standing
         return Known(
             name=self.name(entry),
             service=leg.step.service if leg else "",
@@ -64,11 +82,14 @@ class Focus:
             orphaned=self._orphaned,
             steps=len(steps),
             done=sum(step.action.ok for step in steps),
-            undone=sum(step.compensation.ok for step in steps),
+            undone=sum(step.owed and step.compensation.ok for step in steps),
             owed=sum(step.action.may_have_taken_effect if turning else step.owed for step in steps),
             failures=state.calls(entry.step, entry.op or Op.ACTION).failures,
-            charged=sum(leg.amount * leg.standing for leg in self.legs.values() if leg.step.service == "payments"),
+            charged=stands["payments"],
+            stands=stands,
+            shipped=any(leg.sold for leg in self.legs.values()),
             doubled=tuple(leg.step.service for leg in self.legs.values() if leg.doubled),
+            driver=self.driver,
             cause=state.cause,
         )
 
@@ -154,9 +175,6 @@ class Focus:
         if awaited and not leg.answered:
             self._send(leg, "up", state, tag)
 
-    def _reported(self, entry: Entry, leg: Leg) -> None:
-        leg.truth = faces.reported(entry)
-
     # The saga as a whole.
 
     def _began(self, entry: Entry) -> None:
@@ -212,10 +230,6 @@ _BY_SERVICE: Mapping[Kind, Callable[[Focus, Entry, Leg], None]] = {
     Kind.REPLAYED: Focus._replayed,
     Kind.STEP_FENCED: lambda focus, entry, leg: leg.fenced(),
     Kind.LOCK_DENIED: lambda focus, entry, leg: leg.locked(),
-    Kind.ATTEMPT_STARTED: Focus._reported,
-    Kind.ATTEMPT_SUCCEEDED: Focus._reported,
-    Kind.ATTEMPT_FAILED: Focus._reported,
-    Kind.ATTEMPT_UNKNOWN: Focus._reported,
 }
 
 _OF_SAGA: Mapping[Kind, Callable[[Focus, Entry], None]] = {

@@ -29,6 +29,7 @@ class Leg:
         self.standing = 0  # effects of this step that nothing takes back
         self.amount = 0  # of its last action
         self.doubled = False
+        self.sold = False  # what it holds is final, and leaves the shop
         self.did = False  # what the attempt under way asks for
         self.answered = False  # a reply to it is on the wire already
         self._waits: list[int] = []
@@ -92,7 +93,8 @@ class Leg:
         """The service wrote a row for this order."""
         self.did = True
         if kind in wording.SETTLEMENTS:
-            self.truth = ("done", "sold" if kind == "sell" else "confirmed")
+            self.sold = kind == "sell"
+            self.truth = ("done", "sold" if self.sold else "confirmed")
         elif back:
             self.standing -= 1 if amount else 0
             self.truth = ("compensated", "undone") if self.standing <= 0 else ("stuck", "still owed")

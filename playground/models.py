@@ -20,3 +20,50 @@ class ApiAnswer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key}: {self.status}"
+
+
+class OneRow(models.Model):
+    """A write of act 0's other shop, where all five tables are in one database. `amount` as in the services' ledgers."""
+
+    world = models.CharField(max_length=16, db_index=True)
+    order = models.CharField(max_length=100)
+    kind = models.CharField(max_length=16)
+    amount = models.IntegerField()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.order}: {self.kind} {self.amount}"
+
+
+class OneInventory(OneRow):
+    """Units held."""
+
+
+class OneOrders(OneRow):
+    """Orders opened."""
+
+
+class OnePayments(OneRow):
+    """Cents charged."""
+
+
+class OneWarehouse(OneRow):
+    """Picks asked for."""
+
+
+class OneDelivery(OneRow):
+    """Vans booked."""
+
+
+class OneCheckout(models.Model):
+    """That a checkout in one database was tried, kept apart from it: a transaction rolled back leaves no trace itself."""
+
+    world = models.CharField(primary_key=True, max_length=16)
+    wrote = models.PositiveSmallIntegerField()
+    broke_at = models.CharField(max_length=100, default="", blank=True)
+    tried_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.world}: {self.wrote} writes, {f'broke at {self.broke_at}' if self.broke_at else 'committed'}"

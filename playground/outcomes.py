@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from playground import wording
@@ -16,8 +16,9 @@ class Known:
 
     `name` is the call's name in its direction. `did`: in this attempt the service wrote its
     row or had written it before. `done`, `undone`, `owed`: steps of the saga so far.
-    `charged` is what is taken for the order and not given back; `doubled` names services
-    that did a step's work more than once.
+    `charged` is what is taken for the order and not given back; `stands` is how much of each
+    service's work nothing took back; `doubled` names services that did a step's work more
+    than once. `driver` is who waits for answers, `cause` where that one gave up.
     """
 
     name: str = ""
@@ -31,7 +32,10 @@ class Known:
     owed: int = 0
     failures: int = 0
     charged: int = 0
+    stands: Mapping[str, int] = field(default_factory=dict)
+    shipped: bool = False
     doubled: tuple[str, ...] = ()
+    driver: str = wording.ORCHESTRATOR
     cause: Mapping[str, Any] | None = None
 
 
@@ -59,20 +63,29 @@ def needs_operator(entry: Entry, known: Known) -> str:
 
 
 def abandoned(entry: Entry, known: Known) -> str:
-    return f"A call failed, and nobody undoes what came before. {_owed_back(known)}"
+    if not known.steps:
+        return "The order is abandoned. No one will undo what was done of it."
+    left = _left(known)
+    return f"{_why(known)} {left} No one will undo it." if left else f"{_why(known)} Nothing was done before it."
 
 
 def lost(entry: Entry, known: Known) -> str:
-    return f"Nothing is under way any more, and half of the work is done. {_owed_back(known)}"
+    if not known.steps:
+        return "Nothing of the order is in flight. It is half done, and no one knows."
+    return f"Nothing is in flight. {_left(known) or 'Nothing was done.'} No one knows."
 
 
 def _why(known: Known) -> str:
     cause = known.cause or {}
-    outcome, step = cause.get("outcome"), cause.get("step")
+    outcome, step = cause.get("outcome"), cause.get("step") or "A call"
     if outcome == "deadline":
         return "The deadline passed."
     if outcome == "cancelled":
         return "An operator cancelled the order."
+    if outcome == "watcher":
+        return "The watcher called the order off."
+    if outcome == "waiting":
+        return f"{step} waits for a record that nobody gives back."
     return f"{step} never answered." if outcome == "unknown" else f"{step} failed."
 
 
@@ -80,3 +93,17 @@ def _owed_back(known: Known) -> str:
     if known.charged > 0:
         return f"{wording.money(known.charged)} is still owed back."
     return "Nobody is charged." if known.charged == 0 else f"{wording.money(-known.charged)} too much was refunded."
+
+
+def _left(known: Known) -> str:
+    """Return what stands and what does not come of it, as a sentence; "" when nothing stands."""
+    stands = {service: amount for service, amount in known.stands.items() if amount > 0}
+    said = [f"{wording.money(stands['payments'])} is charged"] if "payments" in stands else []
+    lamps = 0 if known.shipped else stands.get("inventory", 0)
+    if lamps:
+        said.append(f"{lamps} {'lamp is' if lamps == 1 else 'lamps are'} held")
+    said += [words for service, words in wording.STANDING.items() if service in stands]
+    if not said and stands:
+        said = ["the order is open" if "orders" in stands else "what was done stays done"]
+    ships = "the lamp ships" if known.shipped else "nothing ships"
+    return wording.capital(", ".join([*said, ships])) + "." if said else ""

@@ -7,16 +7,18 @@ from typing import Any
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls import path, re_path
 
-from playground.consumers import JournalConsumer, NowhereConsumer, ScenesConsumer
+from playground.consumers import JournalConsumer, LatestConsumer, NowhereConsumer, ScenesConsumer
 from playground.origins import OwnOrigins
 
 scenes: Any = ScenesConsumer.as_asgi()
 journal: Any = JournalConsumer.as_asgi()
+latest: Any = LatestConsumer.as_asgi()
 nowhere: Any = NowhereConsumer.as_asgi()
 
 websockets: list[Any] = [
     path("ws/runs/<slug:run_id>/scenes", scenes),
     path("ws/runs/<slug:run_id>/json", journal),
+    path("ws/latest/", latest),
     re_path(r"", nowhere),
 ]
 

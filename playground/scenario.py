@@ -72,12 +72,16 @@ class CompensationRetrySpec(RetrySpec):
 
 
 class FaultSpec(_Strict):
-    """One thing that goes wrong. `times` is how many attempts it hits per saga; null is all."""
+    """One thing that goes wrong. `times` is how many attempts it hits per saga; null is all.
+
+    `saga` is the index of the only saga that it hits, as a schedule has it; null is every saga.
+    """
 
     step: str
     on: Literal["action", "compensation"] = "action"
     kind: FaultKind
     times: int | None = Field(default=None, ge=1, le=100)
+    saga: int | None = Field(default=None, ge=0, le=7)
 
     @model_validator(mode="before")
     @classmethod
@@ -176,12 +180,8 @@ class Scenario(_Strict):
 def refuse_unbuilt(scenario: Scenario) -> None:
     """Raise ScenarioInvalid for a scenario that is sound and that no engine here can run yet."""
     errors: list[FieldError] = []
-    if scenario.mode != "orchestration":
-        errors.append({"field": "mode", "message": f"{scenario.mode} is not available yet; orchestration is"})
-    if scenario.lock in ("off", "naive"):
-        errors.append({"field": "lock", "message": f"{scenario.lock} is not available yet; fail-fast and wait are"})
-    if isinstance(scenario.schedule, list):
-        errors.append({"field": "schedule", "message": "a list of moves is not available yet; rendezvous and free are"})
+    if scenario.mode == "choreography" and isinstance(scenario.schedule, list):
+        errors.append({"field": "schedule", "message": "a list of moves is not available where nobody moves"})
     if errors:
         raise ScenarioInvalid(errors, scenario.compact())
 
@@ -210,6 +210,8 @@ def _fault_contradictions(
         yield "step", f"must be a step of saga {definition.name}: {scenario_errors.listed(steps)}"
     elif fault.on == "compensation" and steps[fault.step].compensation is None:
         yield "on", f"{fault.step} has no compensation"
+    if fault.saga is not None and fault.saga >= scenario.orders:
+        yield "saga", f"names saga {fault.saga}, and the last one is {scenario.orders - 1}"
     if fault.on == "compensation" and scenario.mode == "none":
         yield "on", "mode none never compensates"
     if fault.kind == "drop-event" and scenario.mode != "choreography":

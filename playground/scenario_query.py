@@ -1,6 +1,6 @@
 """A scenario in an address: `mode=choreography&fault=notify-warehouse:drop-event&orders=2`.
 
-    fault               STEP[.compensation]:KIND[:TIMES], repeated
+    fault               STEP[.compensation]:KIND[:TIMES][@SAGA], repeated
     retry               MAX_ATTEMPTS,INITIAL_MS,FACTOR[,MAX_MS][,jitter]
     compensation_retry  the same
     schedule            rendezvous, free, or saga indexes: 0,1,1
@@ -24,11 +24,13 @@ MAX_QUERY_FIELDS = 100
 
 _INTEGER = re.compile(r"-?[0-9]{1,15}")
 _DECIMAL = re.compile(r"-?[0-9]{1,15}\.[0-9]{1,20}")
-_FAULT = re.compile(r"(?P<step>[^.:]+)(?P<back>\.compensation)?:(?P<kind>[^:]+)(?::(?P<times>[^:]+))?")
+_FAULT = re.compile(
+    r"(?P<step>[^.:]+)(?P<back>\.compensation)?:(?P<kind>[^:@]+)(?::(?P<times>[^:@]+))?(?:@(?P<saga>[^:@]+))?"
+)
 _BOOLEANS = {"on": True, "off": False}
 _RETRY_KEYS = ("max_attempts", "initial_ms", "factor")
 
-FAULT_GRAMMAR = "STEP[.compensation]:KIND[:TIMES]"
+FAULT_GRAMMAR = "STEP[.compensation]:KIND[:TIMES][@SAGA]"
 RETRY_GRAMMAR = "MAX_ATTEMPTS,INITIAL_MS,FACTOR[,MAX_MS][,jitter]"
 
 
@@ -39,7 +41,7 @@ def write(compact: Mapping[str, Any]) -> str:
     for key, value in compact.items():
         if key not in ("saga", "mode", "faults"):
             pairs.append((key, _text(key, value)))
-    return urlencode(pairs, safe=":,")
+    return urlencode(pairs, safe=":,@")
 
 
 def read(query: str, ignore: Collection[str] = ()) -> tuple[dict[str, Any], list[FieldError]]:
@@ -89,13 +91,16 @@ def _fault(text: str, field: str) -> dict[str, Any]:
         fault["on"] = "compensation"
     if found["times"]:
         fault["times"] = _number(found["times"])
+    if found["saga"]:
+        fault["saga"] = _number(found["saga"])
     return fault
 
 
 def _fault_text(fault: Mapping[str, Any]) -> str:
     back = ".compensation" if fault.get("on") == "compensation" else ""
     times = f":{fault['times']}" if fault.get("times") is not None else ""
-    return f"{fault['step']}{back}:{fault['kind']}{times}"
+    saga = f"@{fault['saga']}" if fault.get("saga") is not None else ""
+    return f"{fault['step']}{back}:{fault['kind']}{times}{saga}"
 
 
 def _retry(text: str, key: str) -> dict[str, Any]:

@@ -7,9 +7,12 @@ the page without JavaScript and the tests all paint these scenes and derive noth
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from playground import faces, wording
+from playground.checkout import Checkout
+from playground.chorus import Chorus
 from playground.focus import Focus
 from playground.sentences import sentence
 from playground.world import World
@@ -22,14 +25,16 @@ __all__ = ["FIRST_ORDER", "Fold", "idle_scene", "sentence"]
 FIRST_ORDER = 8412  # of every run; the next one is 8413
 NOTHING_YET = "Nothing has happened yet."
 
+FOCUS: Mapping[str, type[Focus]] = {"orchestration": Focus, "none": Checkout, "choreography": Chorus}
+
 
 class Fold:
     """The scene of one run, seen from one saga (`focus`; None is the first that starts)."""
 
     def __init__(self, plan: RunPlan, definition: SagaDefinition, focus: str | None = None) -> None:
-        self._mode, self._many = plan.mode, plan.orders > 1
+        self._many = plan.orders > 1
         self._saga = focus
-        self._focus = Focus(plan, definition, f"ord-{FIRST_ORDER + _number(focus) - 1}")
+        self._focus = FOCUS[plan.mode](plan, definition, f"ord-{FIRST_ORDER + _number(focus) - 1}")
         self._world = World(definition, many=self._many)
         self._views: dict[str, dict[str, Any]] = {}
         self._others: dict[str, dict[str, str]] = {}
@@ -37,6 +42,7 @@ class Fold:
         self._entry: dict[str, Any] | None = None
         self._seq = self._ms = 0
         self._say = NOTHING_YET
+        self._outcome: Entry | None = None
 
     def add(self, entry: Entry) -> None:
         """Take the next entry of the run's journal."""
@@ -48,7 +54,7 @@ class Fold:
         changed = self._world.add(entry)
         own = entry.saga in ("", self._saga)
         said = self._add_own(entry) if own else self._add_other(entry)
-        self._forget_views(entry.step if own else "", changed, everything=own and entry.kind is Kind.SAGA_COMPENSATING)
+        self._forget_views(entry.step if own else "", changed, everything=own and entry.kind in self._focus.far)
         self._entry = {
             "seq": entry.seq,
             "clock": wording.clock(self._ms),
@@ -70,8 +76,9 @@ class Fold:
             "ms": self._ms,
             "saga": self._saga,
             "order": order,
+            "plan": focus.plan,
             "end": focus.end,
-            "orch": {"state": focus.orch[0], "word": focus.orch[1]},
+            "orch": {"state": focus.orch[0], "word": focus.orch[1], "title": focus.title},
             "legs": [self._views[name] for name in focus.legs],
             "token": focus.token,
             "entry": self._entry,
@@ -87,14 +94,19 @@ class Fold:
             "charged": wording.plain("payments", world.total("payments")),
             "held": wording.plain("inventory", world.total("inventory")),
             "shipped": str(world.shipped),
-            "knows": faces.who_knows(self._mode, focus.state.phase, crashed=focus.crashed),
+            "knows": focus.knows,
         }
 
     def _add_own(self, entry: Entry) -> str:
-        self._focus.add(entry)
-        said = sentence(entry, self._focus.known(entry))
-        if self._focus.end is None or entry.kind in faces.ENDS:
-            self._say = said  # at an end the outcome stays, whatever still arrives late
+        focus = self._focus
+        focus.add(entry)
+        said = sentence(entry, focus.known(entry))
+        if entry.kind in faces.ENDS:
+            self._outcome = entry
+        if focus.end is None or self._outcome is None:
+            self._say = said
+        else:  # at an end the outcome stays, with what still arrives late
+            self._say = sentence(self._outcome, focus.known(self._outcome))
         return said
 
     def _add_other(self, entry: Entry) -> str:

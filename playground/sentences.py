@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from playground import outcomes, wording
+from playground import hearsay, outcomes, wording
 from playground.outcomes import Known
-from sagas.entries import Entry, Kind, Op
+from sagas.entries import Entry, Kind, Lane, Op
 
 NOTHING = Known()
 
 
 def sentence(entry: Entry, known: Known = NOTHING) -> str:
     """Return what the entry says, in one to three short sentences. Never raises for a sound entry."""
-    rule = _RULES.get(entry.kind)
-    return rule(entry, known) if rule else f"{str(entry.kind).replace('-', ' ').capitalize()}."
+    rule = (hearsay.RULES.get(entry.kind) if entry.lane is Lane.SERVICE else None) or _RULES.get(entry.kind)
+    return rule(entry, known) if rule else f"{wording.capital(str(entry.kind).replace('-', ' '))}."
 
 
 def call_name(entry: Entry) -> str:
@@ -88,16 +88,18 @@ def _attempt_unknown(entry: Entry, known: Known) -> str:
     who = _title(entry, known)
     if known.orphaned:
         return (
-            f"The orchestrator died before it heard from {who}. Whether {_name(entry, known)} was done, it cannot tell."
+            f"{wording.capital(known.driver)} died before it heard from {who}. "
+            f"Whether {_name(entry, known)} was done, it cannot tell."
         )
     if known.did:
-        return f"{who} did the work, but its answer is lost. The orchestrator cannot tell."
-    return f"{who} does not answer. Whether {_name(entry, known)} was done, the orchestrator cannot tell."
+        return f"{who} did the work, but its answer is lost. {wording.capital(known.driver)} cannot tell."
+    return f"{who} does not answer. Whether {_name(entry, known)} was done, {known.driver} cannot tell."
 
 
 def _retry_scheduled(entry: Entry, known: Known) -> str:
     wait = wording.span(entry.detail.get("delay_ms", 0))
-    return f"The orchestrator waits {wait} before attempt {entry.attempt} of {_name(entry, known)}."
+    who = wording.capital(known.driver)
+    return f"{who} waits {wait} before attempt {entry.attempt} of {_name(entry, known)}."
 
 
 def _lock_acquired(entry: Entry, known: Known) -> str:
@@ -148,18 +150,13 @@ def _operator_acted(entry: Entry, known: Known) -> str:
 
 
 def _crashed(entry: Entry, known: Known) -> str:
-    return "The orchestrator is down. What it knew is in the journal."
+    if known.driver not in (wording.ORCHESTRATOR, wording.CALLER):
+        return "The relay is down. What was announced waits in the outboxes."
+    return f"{wording.capital(known.driver)} is down. What it knew is in the journal."
 
 
 def _recovered(entry: Entry, known: Known) -> str:
     return "Another worker reads the journal and goes on."
-
-
-def _event(verb: str) -> Callable[[Entry, Known], str]:
-    def rule(entry: Entry, known: Known) -> str:
-        return f"{entry.detail.get('event') or entry.step or 'An event'} {verb}."
-
-    return rule
 
 
 def _effect(entry: Entry, known: Known) -> str:
@@ -200,9 +197,6 @@ _RULES: Mapping[Kind, Callable[[Entry, Known], str]] = {
     Kind.OPERATOR_ACTED: _operator_acted,
     Kind.ORCHESTRATOR_CRASHED: _crashed,
     Kind.ORCHESTRATOR_RECOVERED: _recovered,
-    Kind.EVENT_PUBLISHED: _event("is published"),
-    Kind.EVENT_DROPPED: _event("is dropped on its way"),
-    Kind.EVENT_HANDLED: _event("is handled"),
     Kind.EFFECT: _effect,
     Kind.RUN_FINISHED: _run_finished,
 }

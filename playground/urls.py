@@ -5,14 +5,26 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
-from playground import health, metrics, views
+from playground import health, metrics
 from playground.api import api
+from playground.views import act0, act1, act2, act3, act4, pages, styles, takeaways
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", views.home, name="home"),
-    path("acts/2/", views.act_2, name="act-2"),
-    path("runs/<str:run_id>/", views.run_page, name="run"),
-    path("runs/<str:run_id>/sagas/<str:saga_id>/retry", views.retry, name="retry"),
+    path("", pages.home, name="home"),
+    path("acts/0/", act0.page, name="act-0"),
+    path("acts/1/", act1.page, name="act-1"),
+    path("acts/2/", act2.page, name="act-2"),
+    path("acts/2/bet/", act2.bet, name="act-2-bet"),
+    path("acts/3/", act3.page, name="act-3"),
+    path("acts/3/till/<str:run_id>/", act3.till, name="act-3-till"),
+    path("acts/4/", act4.page, name="act-4"),
+    path("acts/4/shelf/<str:run_id>/", act4.shelf, name="act-4-shelf"),
+    path("acts/4/race/<str:lock>/<int:first>/", act4.race, name="act-4-race"),
+    path("acts/4/map/<str:lock>/", act4.orders, name="act-4-map"),
+    path("takeaways/", takeaways.page, name="takeaways"),
+    path("runs/<str:run_id>/", pages.run, name="run"),
+    path("runs/<str:run_id>/sagas/<str:saga_id>/retry", pages.retry, name="retry"),
+    path("styles/<str:names>.<slug:version>.css", styles.sheet, name="styles"),
     path("api/", api.urls),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz),

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sagas.entries import Entry
+
 MINUS = "\u2212"  # the sign; a hyphen is shorter and sits lower
 MONEY_SERVICES = frozenset({"payments"})  # their amounts are cents
 SETTLEMENTS = frozenset({"sell", "confirm"})  # rows that make an order final; they undo nothing
 UNDOS = frozenset({"release", "cancel", "refund", "recall"})
+ORCHESTRATOR, CALLER = "the orchestrator", "the caller"  # who drives, in modes that have someone who does
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,14 @@ STEPS: Mapping[str, StepWords] = {
     "charge-payment": StepWords("payments", "The card is charged {}.", "{} is refunded."),
     "notify-warehouse": StepWords("warehouse", "Warehouse has the pick.", "The pick is recalled."),
     "book-delivery": StepWords("delivery", "The van is booked.", "The booking is cancelled."),
+}
+
+HEARS: Mapping[str, str] = {  # the event that starts a step where nobody drives
+    "reserve-inventory": "order-placed",
+    "create-order": "inventory-reserved",
+    "charge-payment": "order-created",
+    "notify-warehouse": "payment-charged",
+    "book-delivery": "pick-requested",
 }
 
 ROWS: Mapping[tuple[str, str], str] = {
@@ -55,10 +66,22 @@ TOTALS: Mapping[str, str] = {
     "delivery": "booked",
 }
 
+STANDING: Mapping[str, str] = {"warehouse": "the pick waits", "delivery": "a van is booked"}
+
 
 def title(service: str) -> str:
     """Return a service's name as sentences have it."""
-    return service[:1].upper() + service[1:]
+    return capital(service)
+
+
+def capital(text: str) -> str:
+    """Return a text as the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
+
+
+def event_of(entry: Entry) -> str:
+    """Return the name of the event that an entry is about, "" for none."""
+    return str(entry.detail.get("event", ""))
 
 
 def service_of(step: str) -> str:
@@ -85,6 +108,20 @@ def money(cents: int) -> str:
 def span(ms: int) -> str:
     """Return a wait as a person reads it: `200 ms`, `1 s`, `1.5 s`."""
     return f"{ms} ms" if 0 < ms < 1000 else f"{ms / 1000:.3g} s"
+
+
+def lasted(ms: int) -> str:
+    """Return how long something took: `0.4 s`, `21.8 s`, `3 min 5 s`."""
+    minutes, seconds = divmod(ms // 1000, 60)
+    return f"{minutes} min {seconds} s" if minutes else f"{ms // 100 / 10} s"
+
+
+def ago(seconds: int) -> str:
+    """Return how long ago something was, so coarsely that it seldom changes: `just now`, `20 s ago`, `4 min ago`."""
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit} ago"
+    return f"{seconds // 10 * 10} s ago" if seconds >= 10 else "just now"
 
 
 def clock(ms: int) -> str:

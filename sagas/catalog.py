@@ -9,16 +9,31 @@ from sagas.errors import DefinitionUnknown
 from sagas.services.base import Service
 from sagas.services.delivery import handlers as delivery_handlers
 from sagas.services.delivery.service import delivery
+from sagas.services.delivery.subscriptions import SUBSCRIPTIONS as DELIVERY_HEARS
+from sagas.services.events import Subscriptions
 from sagas.services.inventory import handlers as inventory_handlers
 from sagas.services.inventory.service import inventory
+from sagas.services.inventory.subscriptions import SUBSCRIPTIONS as INVENTORY_HEARS
 from sagas.services.orders import handlers as orders_handlers
 from sagas.services.orders.service import orders
+from sagas.services.orders.subscriptions import SUBSCRIPTIONS as ORDERS_HEARS
 from sagas.services.payments import handlers as payments_handlers
 from sagas.services.payments.service import payments
+from sagas.services.payments.subscriptions import SUBSCRIPTIONS as PAYMENTS_HEARS
 from sagas.services.warehouse import handlers as warehouse_handlers
 from sagas.services.warehouse.service import warehouse
+from sagas.services.warehouse.subscriptions import SUBSCRIPTIONS as WAREHOUSE_HEARS
 
 SERVICES: Mapping[str, Service] = {s.name: s for s in (inventory, orders, payments, warehouse, delivery)}
+
+# What each service listens to where nobody drives: the demo order's only.
+SUBSCRIPTIONS: Mapping[str, Subscriptions] = {
+    "inventory": INVENTORY_HEARS,
+    "orders": ORDERS_HEARS,
+    "payments": PAYMENTS_HEARS,
+    "warehouse": WAREHOUSE_HEARS,
+    "delivery": DELIVERY_HEARS,
+}
 
 ORDER = SagaDefinition(
     "order",

@@ -15,7 +15,7 @@ entries and an expected move. How a saga reads:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 
@@ -73,6 +73,7 @@ class Rest:
 
 Move = Append | Call | Settle | Wait | Park | Rest
 Moves = tuple[Move, ...]
+Rule = Callable[[SagaDefinition, SagaState, int], Moves]
 
 
 def decide(definition: SagaDefinition, state: SagaState, now: int) -> Moves:
@@ -88,15 +89,17 @@ def decide(definition: SagaDefinition, state: SagaState, now: int) -> Moves:
     return _forward(definition, state, now)
 
 
-def advance(definition: SagaDefinition, state: SagaState, now: int) -> tuple[SagaState, list[Entry], Move | None]:
+def advance(
+    definition: SagaDefinition, state: SagaState, now: int, rule: Rule = decide
+) -> tuple[SagaState, list[Entry], Move | None]:
     """Return the state, the entries to commit in one transaction, and the outward move that follows.
 
-    Repeats `decide` until it asks for something that is not a fact; None means that an
+    Repeats `rule` until it asks for something that is not a fact; None means that an
     attempt awaits its outcome.
     """
     entries: list[Entry] = []
     while True:
-        facts, outward = split(decide(definition, state, now))
+        facts, outward = split(rule(definition, state, now))
         state = reduce(evolve, facts, state)
         entries += facts
         if outward is not None or not facts:

@@ -69,6 +69,10 @@ class JournalConflict(SagaError):
         return f"journal of run {self.run}: {self.reason}"
 
 
+class SimulationStuck(SagaError):
+    """A simulated run that has not ended, and in which nothing can happen any more or too much has."""
+
+
 class ServiceMisused(SagaError):
     """A handler or a call that breaks the contract of `sagas.services.base`."""
 

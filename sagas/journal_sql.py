@@ -7,7 +7,7 @@ writer's own thread. Call `write` inside a transaction only.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,7 +64,7 @@ def write(batches: Sequence[Batch]) -> list[Exception | None]:
     outcomes: list[Exception | None] = []
     accepted: list[Batch] = []
     for batch in batches:
-        refusal, is_new = _judge(batch, heads)
+        refusal, is_new = judge(batch, heads.get(batch.run), _is_written)
         outcomes.append(refusal)
         if refusal is None and is_new:
             accepted.append(batch)
@@ -84,12 +84,17 @@ def _heads(runs: Sequence[str]) -> dict[str, tuple[int, int]]:
         return {run: (epoch, seq) for run, epoch, seq in cursor.fetchall()}
 
 
-def _judge(batch: Batch, heads: dict[str, tuple[int, int]]) -> tuple[Exception | None, bool]:
-    head = heads.get(batch.run)
+def judge(
+    batch: Batch, head: tuple[int, int] | None, is_written: Callable[[Batch], bool]
+) -> tuple[Exception | None, bool]:
+    """Return why a batch may not be written, or None, and whether it says anything new.
+
+    `head` is the epoch and the last `seq` of its run, None where there is no such run.
+    """
     if head is None:
         return JournalConflict(batch.run, "there is no such run"), False
     epoch, last_seq = head
-    if batch.append_id and _is_written(batch):
+    if batch.append_id and is_written(batch):
         return None, False
     if epoch != batch.epoch:
         return LeaseLost(batch.run, batch.epoch), False

@@ -24,10 +24,22 @@ from sagas.definition import Handler, SagaDefinition
 from sagas.entries import Entry, Kind, Lane, Op
 from sagas.plan import Fault, RunPlan
 from sagas.reports import facts_of, failed, outcome_of, settled, settlement_call, unheard
+from sagas.schedule import Schedule
 from sagas.services.base import Answer, Call, Row, Verdict
 from sagas.state import SagaState
 
 logger = logging.getLogger(__name__)
+
+# What a journal says of a message that need not have arrived, where the service lane has it.
+UNDER_WAY = (
+    Kind.ATTEMPT_STARTED,
+    Kind.ATTEMPT_SUCCEEDED,
+    Kind.ATTEMPT_FAILED,
+    Kind.ATTEMPT_UNKNOWN,
+    Kind.RETRY_SCHEDULED,
+    Kind.EVENT_HANDLED,
+)
+NEVER_DELIVERED = ("decline", "error")  # the wire answers in the service's place
 
 
 class Participant(Protocol):
@@ -36,7 +48,11 @@ class Participant(Protocol):
     @property
     def executor(self) -> Executor: ...
 
-    def deliver(self, handler: Handler, call: Call) -> Answer: ...
+    def looks_first(self, handler: Handler, lock: str) -> bool: ...
+
+    def look(self, handler: Handler, call: Call) -> Any: ...
+
+    def deliver(self, handler: Handler, call: Call, seen: Any = None) -> Answer: ...
 
     def ledger(self, world: str, after: int = 0) -> list[Row]: ...
 
@@ -54,7 +70,10 @@ class Held:
 
 
 class Wire:
-    """The wire of one run. `observe` takes service-lane entries as they become true."""
+    """The wire of one run. `observe` takes service-lane entries as they become true.
+
+    `schedule` says when a call that has looked may write; without one, at once.
+    """
 
     def __init__(
         self,
@@ -64,9 +83,11 @@ class Wire:
         clock: Clock,
         world: str,
         observe: Callable[[list[Entry]], None],
+        schedule: Schedule | None = None,
     ) -> None:
         self._plan, self._definition, self._services = plan, definition, services
         self._clock, self._world, self._observe = clock, world, observe
+        self._schedule = schedule or Schedule()
         self._held: list[Held] = []
         self._under_way: set[asyncio.Task[Any]] = set()
 
@@ -75,7 +96,7 @@ class Wire:
 
         Raises DriverDied where the plan says so.
         """
-        fault = fault_of(self._plan.faults, attempt.step, attempt.op, attempt.attempt)
+        fault = fault_of(self._plan.faults, attempt.step, attempt.op, attempt.attempt, index_of(state.saga))
         silence = unheard(state, attempt, f"no answer within {attempt.timeout_ms} ms")
         if fault == "crash-before":
             raise DriverDied
@@ -84,10 +105,16 @@ class Wire:
                 self._held.append(Held(state, attempt))
             await self._clock.sleep(attempt.timeout_ms)
             return silence
-        journey = spawn(self._journey(state, attempt, fault), f"{self._world}:{attempt.key}")
+        try:
+            seen = await self._look(state, attempt, fault)
+        except Exception as error:
+            return self._broken(state, attempt, error)
+        # Whom a saga met on the way is the schedule's doing: no timeout counts that time.
+        patience = attempt.timeout_ms - (0 if seen is None else self._plan.latency_ms // 2)
+        journey = spawn(self._journey(state, attempt, fault, seen), f"{self._world}:{attempt.key}")
         self._under_way.add(journey)
         journey.add_done_callback(self._under_way.discard)
-        if not await self._clock.first(journey, attempt.timeout_ms):
+        if not await self._clock.first(journey, max(0, patience)):
             return silence
         answer = journey.result()
         if fault == "crash-after":
@@ -139,47 +166,83 @@ class Wire:
 
     def recall(self, states: Mapping[str, SagaState], entries: Sequence[Entry]) -> None:
         """Learn from the journal which messages a former driver left on their way."""
-        arrived = {(e.saga, e.step, e.op, e.attempt) for e in entries if e.lane is Lane.SERVICE}
+        arrived = {
+            (e.saga, e.step, e.op, e.attempt) for e in entries if e.lane is Lane.SERVICE and e.kind not in UNDER_WAY
+        }
         for e in entries:
             if e.kind is not Kind.ATTEMPT_STARTED or e.op is None or (e.saga, e.step, e.op, e.attempt) in arrived:
                 continue
             state = states[e.saga]
-            if fault_of(self._plan.faults, e.step, e.op, e.attempt) == "late" and not state.calls(e.step, e.op).open:
-                again = Attempt(step=e.step, op=e.op, attempt=e.attempt, key=e.key, action_key="", timeout_ms=0)
-                self._held.append(Held(state, again))
+            fault = fault_of(self._plan.faults, e.step, e.op, e.attempt, index_of(e.saga))
+            if fault == "late" and not state.calls(e.step, e.op).open:
+                self._held.append(Held(state, self._again(e)))
 
-    async def _journey(self, state: SagaState, attempt: Attempt, fault: str) -> Entry | None:
+    def _again(self, started: Entry) -> Attempt:
+        """Return the attempt of an `attempt-started`, to be delivered once more."""
+        assert started.op is not None
+        return Attempt(
+            step=started.step, op=started.op, attempt=started.attempt, key=started.key, action_key="", timeout_ms=0
+        )
+
+    async def _look(self, state: SagaState, attempt: Attempt, fault: str) -> Any:
+        """Return what the service saw, once the saga may write by it; None for a call that does not look first."""
+        service, handler = self._services[self._definition.step(attempt.step).service], self._handler(attempt)
+        if fault in NEVER_DELIVERED or not service.looks_first(handler, self._plan.lock):
+            return None
+        await self._travel(self._plan.latency_ms // 2)
+        call = self._call(state, attempt.step, attempt.key, attempt.op)
+        seen = await asyncio.get_running_loop().run_in_executor(service.executor, service.look, handler, call)
+        await self._schedule.meet(state.saga)
+        return seen
+
+    async def _journey(self, state: SagaState, attempt: Attempt, fault: str, seen: Any) -> Entry | None:
         """Return the driver's entry, or None when the answer is lost on the way back."""
         there = self._plan.latency_ms // 2
         back = self._plan.latency_ms - there
-        if fault in ("decline", "error"):
+        if fault in NEVER_DELIVERED:
             await self._travel(there + back)
             if fault == "decline":
                 return failed(state, attempt, "declined", 409)
             return failed(state, attempt, "the service answered 500", 500, retryable=True)
-        await self._travel(there)
-        answer = await self._deliver(state, attempt, reported=fault != "crash-after")
+        if seen is None:
+            await self._travel(there)
+        answer = await self._deliver(state, attempt, seen, reported=fault != "crash-after")
         if fault == "duplicate":
             await self._deliver(state, attempt)
         await self._travel(back)
         return None if fault == "lost-reply" else answer
 
-    async def _deliver(self, state: SagaState, attempt: Attempt, *, reported: bool = True) -> Entry:
+    async def _deliver(self, state: SagaState, attempt: Attempt, seen: Any = None, *, reported: bool = True) -> Entry:
+        service = self._definition.step(attempt.step).service
+        try:
+            answer = await self._hand_over(state, attempt.step, self._handler(attempt), attempt.key, attempt.op, seen)
+        except Exception as error:
+            return self._broken(state, attempt, error)
+        if reported:
+            self._observe(facts_of(state, attempt, service, answer))
+        return outcome_of(state, attempt, service, answer)
+
+    def _broken(self, state: SagaState, attempt: Attempt, error: Exception) -> Entry:
+        logger.error("wire.service-failed", exc_info=error, extra={"run": self._world, "key": attempt.key})
+        service = self._definition.step(attempt.step).service
+        return unheard(state, attempt, f"{service} broke: {type(error).__name__}: {error}")
+
+    def _handler(self, attempt: Attempt) -> Handler:
         step = self._definition.step(attempt.step)
         handler = step.action if attempt.op is Op.ACTION else step.compensation
         assert handler is not None
-        try:
-            answer = await self._hand_over(state, attempt.step, handler, attempt.key, attempt.op)
-        except Exception as error:
-            logger.exception("wire.service-failed", extra={"run": self._world, "key": attempt.key})
-            return unheard(state, attempt, f"{step.service} broke: {type(error).__name__}: {error}")
-        if reported:
-            self._observe(facts_of(state, attempt, step.service, answer))
-        return outcome_of(state, attempt, step.service, answer)
+        return handler
 
-    async def _hand_over(self, state: SagaState, step: str, handler: Handler, key: str, op: Op | None) -> Answer:
+    async def _hand_over(
+        self, state: SagaState, step: str, handler: Handler, key: str, op: Op | None, seen: Any = None
+    ) -> Answer:
         service = self._services[self._definition.step(step).service]
-        call = Call(
+        call = self._call(state, step, key, op)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(service.executor, service.deliver, handler, call, seen)
+
+    def _call(self, state: SagaState, step: str, key: str, op: Op | None) -> Call:
+        return Call(
             world=self._world,
             order=state.order,
             key=key,
@@ -190,20 +253,37 @@ class Wire:
             lock=self._plan.lock,
             at=self._clock.now(),
         )
-        return await asyncio.get_running_loop().run_in_executor(service.executor, service.deliver, handler, call)
 
     async def _travel(self, ms: int) -> None:
         if ms:
             await self._clock.sleep(ms)
 
 
-def fault_of(faults: Sequence[Fault], step: str, op: Op, attempt: int) -> str:
-    """Return the kind of fault that meets this attempt (1, 2, …), or "" for none."""
+def index_of(saga: str) -> int:
+    """Return the index, from 0, of a saga `<run>-<n>`; 0 for an id of another form."""
+    tail = saga.rpartition("-")[2]
+    return int(tail) - 1 if tail.isdigit() else 0
+
+
+def fault_of(faults: Sequence[Fault], step: str, op: Op, attempt: int, saga: int = 0) -> str:
+    """Return the kind of fault that meets this attempt (1, 2, …) of this saga (0, 1, …), or "" for none."""
+    return _nth([f for f in faults if _is_for(f, step, op, saga) and f.kind != "drop-event"], attempt)
+
+
+def drops(faults: Sequence[Fault], step: str, op: Op, event: int, saga: int = 0) -> bool:
+    """Return whether an event (1, 2, … of those that would start this step in this direction) never arrives."""
+    return bool(_nth([f for f in faults if _is_for(f, step, op, saga) and f.kind == "drop-event"], event))
+
+
+def _is_for(fault: Fault, step: str, op: Op, saga: int) -> bool:
+    return (fault.step, fault.op) == (step, op) and fault.saga in (None, saga)
+
+
+def _nth(faults: Sequence[Fault], n: int) -> str:
+    """Return the kind of the first fault that has a hit left for the n-th thing that these faults are for."""
     used = 0
     for fault in faults:
-        if (fault.step, fault.op) != (step, op):
-            continue
-        if fault.times is None or attempt <= used + fault.times:
+        if fault.times is None or n <= used + fault.times:
             return fault.kind
         used += fault.times
     return ""

@@ -11,20 +11,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from sagas import catalog
 from sagas.clock import Clock, cancel_and_wait, spawn
-from sagas.decider import Call, Move, Park, Rest, Settle, Wait, advance, ask_again, split
+from sagas.decider import Call, Move, Moves, Park, Rest, Settle, Wait, advance, ask_again, decide, split
 from sagas.definition import SagaDefinition
 from sagas.entries import Entry, Kind, Lane, Op
-from sagas.journal import Journal
 from sagas.leases import Lease
 from sagas.models import Command
 from sagas.network import Participant, Wire
 from sagas.recovery import Loaded, first_entries, missing_effects, recovery_entries
+from sagas.schedule import Schedule, Turn, schedule_of
 from sagas.services.base import Row
+from sagas.services.events import Subscriptions
 from sagas.state import AT_REST, Phase, SagaState
-from sagas.tape import Tape, fold
+from sagas.tape import Appends, Tape, fold
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +35,13 @@ SETTLE_WAITS_MS = (200, 400, 800, 1600, 3200, 5000)  # the last one repeats unti
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """What a driver needs of the world around it."""
+    """What a driver needs of the world around it. `subscriptions` is for a run that nobody drives."""
 
-    journal: Journal
+    journal: Appends
     services: Mapping[str, Participant]
     clock: Clock
     owner: str
+    subscriptions: Mapping[str, Subscriptions] = field(default_factory=lambda: catalog.SUBSCRIPTIONS)
 
 
 class Driver:
@@ -50,7 +53,11 @@ class Driver:
         states = fold(loaded.entries, loaded.sagas)
         last = loaded.entries[-1].seq if loaded.entries else 0
         self.tape = Tape(ports.journal, lease, ports.clock, definition, states, last)
-        self._wire = Wire(loaded.plan, definition, ports.services, ports.clock, lease.run, self._observe)
+        self._lock_step = next((s.name for s in definition.steps if s.settlement), "")
+        self._schedule = self._make_schedule()
+        self._wire = Wire(
+            loaded.plan, definition, ports.services, ports.clock, lease.run, self._observe, self._schedule
+        )
         self._effects = [entry for entry in loaded.entries if entry.kind is Kind.EFFECT]
         self._commands: list[Command] = list(loaded.commands)
         self._seen = {command.pk for command in loaded.commands}
@@ -59,8 +66,13 @@ class Driver:
         self._nudges = {saga: asyncio.Event() for saga in loaded.sagas}
         self._parked: set[str] = set()
         self._released: set[str] = set()
-        self._gate = asyncio.Event()
-        self._lock_step = next((s.name for s in definition.steps if s.settlement), "")
+
+    def _make_schedule(self) -> Schedule:
+        loaded, looks_first = self._loaded, False
+        if self._lock_step:
+            step = self._definition.step(self._lock_step)
+            looks_first = self._ports.services[step.service].looks_first(step.action, loaded.plan.lock)
+        return schedule_of(loaded.plan, self.tape.states, self._lock_step, looks_first=looks_first)
 
     def command(self, commands: Iterable[Command]) -> None:
         """Take commands from the inbox; those already taken are passed over."""
@@ -87,7 +99,7 @@ class Driver:
             await self._wire.close()
 
     async def _begin(self) -> None:
-        loaded, states = self._loaded, self.tape.states
+        loaded, states, found = self._loaded, self.tape.states, list[Entry]()
         if not loaded.entries:
             self.tape.put(first_entries(loaded, self._clock.now()))
         elif loaded.entries[-1].kind is not Kind.RUN_FINISHED:
@@ -96,6 +108,7 @@ class Driver:
             self._remember(found)
             self.tape.put(found)
         self._wire.recall(self.tape.states, loaded.entries)
+        self._schedule.recall([*loaded.entries, *found])
         self._released = {saga for saga, state in states.items() if self._is_parked(state)}
 
     def _set_going(self) -> None:
@@ -108,8 +121,10 @@ class Driver:
             return
         self._news.clear()
         news = spawn(self._news.wait(), "news")
-        await asyncio.wait({news, *self._tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
-        await cancel_and_wait(news)
+        try:
+            await asyncio.wait({news, *self._tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancel_and_wait(news)
         for saga in [saga for saga, task in self._tasks.items() if task.done()]:
             self._tasks.pop(saga).result()
 
@@ -140,6 +155,7 @@ class Driver:
         return bool(entries) and entries[-1].kind is Kind.RUN_FINISHED and self.tape.last_seq == entries[-1].seq
 
     async def _drive_saga(self, saga: str) -> None:
+        self._schedule.goes_on(saga)
         while True:
             move = self._decide(saga)
             await self.tape.commit()
@@ -147,35 +163,47 @@ class Driver:
             await self._wire.deliver_held(state, ended=state.phase in (Phase.COMPLETED, Phase.COMPENSATED))
             match move:
                 case Call():
-                    await self._rendezvous(move.op is Op.COMPENSATION and move.step == self._lock_step)
+                    if move.op is Op.COMPENSATION and move.step == self._lock_step:
+                        await self._schedule.let_go()
                     self._hear(await self._wire.attempt(state, move))
                 case Settle():
-                    await self._rendezvous(True)
+                    await self._schedule.let_go()
                     await self._settle(state, move)
+                case Turn():
+                    await self._schedule.turn(saga)
                 case Wait():
+                    self._schedule.sleeps(saga)
                     await self._sleep_until(saga, move.until)
                 case Park():
                     await self._park(saga, move.until)
                 case Rest() | None:
                     await self.tape.commit()
+                    self._schedule.stops(saga)
                     return
 
-    def _decide(self, saga: str) -> Move | None:
+    def _decide(self, saga: str) -> Move | Turn | None:
+        """Return the saga's next move. The facts that lead to it are put, the intent only when it is its turn."""
         state = self.tape.states[saga]
-        if saga in self._released:
-            self._released.discard(saga)
-            facts, move = split(ask_again(self._definition, state))
-            if move is not None:
-                self.tape.put(facts)
-                return move
-        _, facts, move = advance(self._definition, state, self._clock.now())
+        facts, move = split(ask_again(self._definition, state)) if saga in self._released else ([], None)
+        if move is None:
+            _, facts, move = advance(self._definition, state, self._clock.now(), self.rule)
+        if isinstance(move, Call | Settle) and not self._schedule.may_go(saga):
+            self.tape.put(fact for fact in facts if fact.kind is not Kind.ATTEMPT_STARTED)
+            self._schedule.changed()
+            return Turn()
+        self._released.discard(saga)
         self.tape.put(facts)
-        self._open_gate()
+        self._schedule.changed()
         return move
+
+    @staticmethod
+    def rule(definition: SagaDefinition, state: SagaState, now: int) -> Moves:
+        """Return what comes next: what this driver drives by."""
+        return decide(definition, state, now)
 
     def _hear(self, outcome: Entry) -> None:
         self.tape.put([outcome])
-        self._open_gate()
+        self._schedule.changed()
 
     def _observe(self, facts: list[Entry]) -> None:
         self._remember(facts)
@@ -201,47 +229,40 @@ class Driver:
     async def _park(self, saga: str, until: int | None) -> None:
         if saga in self._released:
             return
+        self._schedule.stops(saga)
         if until is None:
             self._parked.add(saga)
             self._news.set()
             await self._nudges[saga].wait()
             self._nudges[saga].clear()
             self._parked.discard(saga)
+            self._schedule.goes_on(saga)
         else:
             await self._sleep_until(saga, until)
 
     async def _sleep_until(self, saga: str, until: int) -> None:
         nudged = spawn(self._nudges[saga].wait(), f"nudge {saga}")
-        await self._clock.first(nudged, max(0, until - self._clock.now()))
-        await cancel_and_wait(nudged)
+        try:
+            await self._clock.first(nudged, max(0, until - self._clock.now()))
+        finally:
+            await cancel_and_wait(nudged)
         self._nudges[saga].clear()
+        self._schedule.goes_on(saga)
 
     def _wake_parked(self, step: str) -> None:
         for saga, state in self.tape.states.items():
-            if state.step(step).action.parked:
+            if state.step(step).action.parked and state.phase not in AT_REST:
                 self._released.add(saga)
+                self._schedule.goes_on(saga)
                 self._nudges[saga].set()
 
     @staticmethod
     def _is_parked(state: SagaState) -> bool:
         return any(step.action.parked for step in state.steps.values())
 
-    async def _rendezvous(self, matters: bool) -> None:
-        """Where a race is to be certain, nothing is settled or released before all have asked once."""
-        if matters and len(self.tape.states) > 1 and self._loaded.plan.schedule == "rendezvous":
-            await self._gate.wait()
-
-    def _open_gate(self) -> None:
-        if not self._gate.is_set() and all(self._has_asked(state) for state in self.tape.states.values()):
-            self._gate.set()
-
-    def _has_asked(self, state: SagaState) -> bool:
-        calls = state.step(self._lock_step).action
-        return state.phase in AT_REST or (calls.attempts > 0 and not calls.open)
-
     async def _ledger_rows(self) -> list[Row]:
         loop, rows = asyncio.get_running_loop(), []
-        for name in {step.service for step in self._definition.steps}:
+        for name in dict.fromkeys(step.service for step in self._definition.steps):
             service = self._ports.services[name]
             rows += await loop.run_in_executor(service.executor, service.ledger, self._lease.run)
         return rows

@@ -18,13 +18,15 @@ from sagas.entries import Op
 class Fault:
     """One thing that the wire does to one step in one direction.
 
-    `times` is how many attempts it hits per saga; None is all of them.
+    `times` is how many attempts it hits per saga; None is all of them. `saga` is the index of
+    the only saga that it hits, from 0; None is every saga.
     """
 
     step: str
     op: Op
     kind: str
     times: int | None = None
+    saga: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,7 @@ def plan_from_json(value: Mapping[str, Any]) -> RunPlan:
     """Return the plan of a scenario in its full JSON form (INTERFACE: Scenario)."""
     fields = dict(value)
     fields["faults"] = tuple(
-        Fault(step=f["step"], op=Op(f.get("on", "action")), kind=f["kind"], times=f.get("times"))
+        Fault(step=f["step"], op=Op(f.get("on", "action")), kind=f["kind"], times=f.get("times"), saga=f.get("saga"))
         for f in value.get("faults", ())
     )
     for budget in ("retry", "compensation_retry"):

@@ -13,6 +13,8 @@ from sagas.definition import SagaDefinition, Step
 from sagas.entries import Op
 from sagas.state import AT_REST, Calls, Phase, SagaState
 
+UNGUARDED_ENDS = (Phase.ABANDONED, Phase.LOST)  # nobody undoes, and nobody waits for anything
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRow:
@@ -64,7 +66,7 @@ def _there(state: SagaState, step: Step, calls: Calls) -> str:
         return "done"
     if _is_stuck(state, step, Op.ACTION):
         return "stuck"
-    if calls.open or calls.parked:
+    if calls.open or (calls.parked and state.phase not in UNGUARDED_ENDS):
         return "running"
     if calls.attempts:
         return "unknown" if calls.unknown or calls.queued else "failed"
@@ -76,8 +78,12 @@ def _back(state: SagaState, step: Step, calls: Calls) -> str:
         return "compensated"
     if _is_stuck(state, step, Op.COMPENSATION):
         return "stuck"
+    if calls.attempts and state.phase is Phase.LOST:
+        return "unknown" if calls.unknown else "failed"
     if calls.attempts:
         return "compensating"
+    if state.phase in UNGUARDED_ENDS:
+        return "skipped"
     turned = state.cause is not None or state.phase is Phase.COMPLETED
     return "skipped" if turned and not state.step(step.name).owed else "idle"
 

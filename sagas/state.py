@@ -248,6 +248,10 @@ def _operator_acted(state: SagaState, entry: Entry) -> SagaState:
     return _put_calls(state, stuck.step, stuck.op, replace(calls, failures=0, refused=False, due_at=None))
 
 
+def _abandoned(state: SagaState, entry: Entry) -> SagaState:
+    return replace(state, phase=Phase.ABANDONED, cause=state.cause or entry.detail.get("cause"))
+
+
 def _ended(phase: Phase) -> Callable[[SagaState, Entry], SagaState]:
     def rule(state: SagaState, entry: Entry) -> SagaState:
         return replace(state, phase=phase)
@@ -271,7 +275,7 @@ _RULES: Mapping[Kind, Callable[[SagaState, Entry], SagaState]] = {
     Kind.OPERATOR_ACTED: _operator_acted,
     Kind.SAGA_COMPLETED: _ended(Phase.COMPLETED),
     Kind.SAGA_COMPENSATED: _ended(Phase.COMPENSATED),
-    Kind.SAGA_ABANDONED: _ended(Phase.ABANDONED),
+    Kind.SAGA_ABANDONED: _abandoned,
     Kind.SAGA_LOST: _ended(Phase.LOST),
 }
 

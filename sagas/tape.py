@@ -8,31 +8,45 @@ lease has a tape, and its epoch goes with every append.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
+from typing import Protocol
 
 from sagas.clock import Clock
 from sagas.definition import SagaDefinition
 from sagas.entries import Entry
-from sagas.journal import Batch, Journal
+from sagas.journal_sql import Batch
 from sagas.leases import Lease
 from sagas.projection import SagaRow, project
 from sagas.state import SagaState, evolve
 
+Evolve = Callable[[SagaState, Entry], SagaState]
+
+
+class Appends(Protocol):
+    """What a tape needs of a journal: see `sagas.journal.Journal.append`."""
+
+    def append(self, batch: Batch) -> asyncio.Future[None]: ...
+
 
 class Tape:
-    """States by saga id, entries placed and not yet submitted, and appends under way."""
+    """States by saga id, entries placed and not yet submitted, and appends under way.
+
+    `rule` says what follows from an entry: `evolve`, unless nobody drives.
+    """
 
     def __init__(
         self,
-        journal: Journal,
+        journal: Appends,
         lease: Lease,
         clock: Clock,
         definition: SagaDefinition,
         states: Mapping[str, SagaState],
         last_seq: int,
+        rule: Evolve = evolve,
     ) -> None:
         self._journal, self._lease, self._clock, self._definition = journal, lease, clock, definition
+        self._rule = rule
         self.states = dict(states)
         self.last_seq = last_seq
         self.submitted_seq = last_seq
@@ -50,7 +64,7 @@ class Tape:
             placed = entry.placed(self.last_seq, now)
             self._waiting.append(placed)
             if placed.saga in self.states:
-                self.states[placed.saga] = evolve(self.states[placed.saga], placed)
+                self.states[placed.saga] = self._rule(self.states[placed.saga], placed)
 
     def handle(self, command: int, refusal: str = "") -> None:
         """Mark a command as obeyed by the last entry, or as refused; committed with what waits."""
@@ -97,13 +111,13 @@ class Tape:
         return changed
 
 
-def fold(entries: Iterable[Entry], sagas: Mapping[str, str]) -> dict[str, SagaState]:
+def fold(entries: Iterable[Entry], sagas: Mapping[str, str], rule: Evolve = evolve) -> dict[str, SagaState]:
     """Return the state of each saga (`sagas` maps ids to orders) after these entries."""
     states = {saga: SagaState(saga=saga, order=order) for saga, order in sagas.items()}
 
     def step(folded: dict[str, SagaState], entry: Entry) -> dict[str, SagaState]:
         if entry.saga in folded:
-            folded[entry.saga] = evolve(folded[entry.saga], entry)
+            folded[entry.saga] = rule(folded[entry.saga], entry)
         return folded
 
     return reduce(step, entries, states)

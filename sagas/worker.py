@@ -22,13 +22,15 @@ from django.db import DatabaseError, connections
 
 from sagas import catalog, leases, runs
 from sagas.clock import Clock, SystemClock, cancel_and_wait, spawn
+from sagas.drivers import Driver, driver_for
 from sagas.entries import Entry, Kind, Lane
 from sagas.errors import DefinitionUnknown, LeaseLost
 from sagas.journal import Batch, Journal
 from sagas.leases import Lease
 from sagas.network import DriverDied, Participant
-from sagas.orchestrator import Driver, Ports
+from sagas.orchestrator import Ports
 from sagas.recovery import Loaded, load, waiting_commands
+from sagas.services.events import Subscriptions
 from sagas.stranded import strand
 
 logger = logging.getLogger(__name__)
@@ -55,13 +57,16 @@ class Worker:
         *,
         pace: Pace | None = None,
         services: Mapping[str, Participant] = catalog.SERVICES,
+        subscriptions: Mapping[str, Subscriptions] = catalog.SUBSCRIPTIONS,
         clock: Clock | None = None,
         only: str = "",
     ) -> None:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._journal, self._pace, self._only = journal, pace or Pace(), only
         self._clock = clock or SystemClock()
-        self._ports = Ports(journal=journal, services=services, clock=self._clock, owner=self.owner)
+        self._ports = Ports(
+            journal=journal, services=services, clock=self._clock, owner=self.owner, subscriptions=subscriptions
+        )
         self._driving: dict[str, asyncio.Task[None]] = {}
         self._drivers: dict[str, Driver] = {}
         self._database = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker-db")
@@ -145,7 +150,7 @@ class Worker:
         except DefinitionUnknown as error:
             await strand(self._journal, lease, loaded, self._clock.now(), str(error))
             return None
-        driver = Driver(self._ports, lease, loaded, definition)
+        driver = driver_for(self._ports, lease, loaded, definition)
         self._drivers[lease.run] = driver
         try:
             await driver.drive()

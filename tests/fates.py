@@ -49,7 +49,9 @@ def fates(draw: st.DrawFn, accidents: Sequence[str] = ACCIDENTS) -> Play:
     wrong = st.lists(st.tuples(st.sampled_from(calls), troubles), min_size=draw(st.integers(0, 3)), max_size=3)
     deadline = draw(st.sampled_from([*[None] * 9, 0, 60, 900]))
     script, replies, policy = draw(scripts(accidents)), dict(draw(wrong)), draw(policies)
-    return Play(definition, script, replies=replies, policy=policy, deadline_ms=deadline)
+    return Play(
+        definition, script, replies=replies, policy=policy, deadline_ms=deadline, retries=draw(st.integers(0, 2))
+    )
 
 
 plays = fates().map(Play.run)

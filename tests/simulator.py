@@ -93,7 +93,7 @@ class Play:
     (late messages arrive), `idle` (a settlement is not answered, a wait is cut short), `turn`
     (some other engine turns the saga while an action is open) or "".
     Replies are those of `World.hear`; `replies` by the call's name come first. Where neither
-    says anything all is well: no accident, the reply `ok`, no operator.
+    says anything all is well. An operator retries while the script lasts, then `retries` times.
     """
 
     def __init__(
@@ -104,11 +104,12 @@ class Play:
         replies: Mapping[str, Sequence[str]] | None = None,
         policy: Policy | None = None,
         deadline_ms: int | None = None,
+        retries: int = 0,
     ) -> None:
         self.definition, self.now, self.world = definition, NOW, World()
         self.entries: list[Entry] = []
         self.states = [SagaState(saga=SAGA, order=ORDER_ID)]
-        self._script = deque(script)
+        self._script, self._retries = deque(script), retries
         self._replies = {name: deque(given) for name, given in (replies or {}).items()}
         deadline_at = None if deadline_ms is None else NOW + deadline_ms
         self.put(started(definition, policy=policy, deadline_at=deadline_at))
@@ -122,7 +123,7 @@ class Play:
             self.entries.append(entry.placed(len(self.entries) + 1, self.now))
             self.states.append(evolve(self.state, self.entries[-1]))
 
-    def run(self, moves: int = 1000) -> Play:
+    def run(self, moves: int = 300) -> Play:
         """Play on until the saga rests; fails when it does not within this many moves."""
         for _ in range(moves):
             if not self.move():
@@ -135,6 +136,7 @@ class Play:
         What must go through is refused no more: a stored refusal would outlive every retry.
         """
         self._script.clear()
+        self._retries = 0
         self._replies.clear()
         for step in self.definition.steps:
             if step.kind == "retriable" and step.name not in self.world.effects:
@@ -144,10 +146,16 @@ class Play:
         """Make one move; return False when the saga rests and the script has ended."""
         _, facts, move = advance(self.definition, self.state, self.now)
         self.put(*facts)
-        if isinstance(move, Rest) and (self.state.phase is not Phase.NEEDS_OPERATOR or not self._script):
+        if isinstance(move, Rest) and not self._somebody_retries():
             return False
         accident, reply = self._script.popleft() if self._script else ("", "ok")
         self._suffer(move, accident, reply)
+        return True
+
+    def _somebody_retries(self) -> bool:
+        if self.state.phase is not Phase.NEEDS_OPERATOR or not (self._script or self._retries):
+            return False
+        self._retries -= not self._script
         return True
 
     def _suffer(self, move: Move | None, accident: str, reply: str) -> None:

@@ -13,13 +13,23 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from django.db import connections
 
 from sagas.services import sql
 from sagas.services.calls import Answer, Call, Verdict, fingerprint, negative
 from sagas.services.models import StoredAnswer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """One stored answer: what is given again, byte for byte, to whoever asks under its key."""
+
+    key: str
+    status: int
+    body: bytes
+
 
 _guard = threading.Lock()
 _at_work: set[tuple[str, str, str]] = set()
@@ -71,6 +81,11 @@ def recall(answers: type[StoredAnswer], call: Call) -> Answer | None:
     asked, verdict, status, stored = found[0]
     if asked != fingerprint(call.body):
         return negative(Verdict.MISMATCH, 422, "this key was used with another body")
+    return again(verdict, status, stored)
+
+
+def again(verdict: str, status: int, stored: bytes) -> Answer:
+    """Return an answer that was given before, from what was kept of it."""
     body = bytes(stored)
     facts = json.loads(body) if verdict == Verdict.REFUSED else {}
     return Answer(
@@ -93,3 +108,9 @@ def keep(answers: type[StoredAnswer], call: Call, answer: Answer) -> Answer:
         [call.world, call.key, fingerprint(call.body), str(answer.verdict), answer.status, answer.body],
     )
     return replace(answer, whole_key=answer.verdict is Verdict.REFUSED)
+
+
+def read(answers: type[StoredAnswer], world: str) -> list[Kept]:
+    """Return the answers that are stored for a world, oldest first."""
+    rows = answers._default_manager.filter(world=world).order_by("pk")
+    return [Kept(key=row.key, status=row.status, body=bytes(row.body)) for row in rows]

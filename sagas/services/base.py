@@ -8,10 +8,13 @@ The order of locks is always: the key, the world's row, everything else.
 
 from __future__ import annotations
 
+import copy
 import threading
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Self
 
 from django.db import connections, models
 
@@ -19,11 +22,12 @@ from sagas.databases import atomic
 from sagas.definition import Handler
 from sagas.errors import ServiceMisused
 from sagas.services import answers, ledger, sql
+from sagas.services.answers import Kept
 from sagas.services.barrier import Passage, pass_through
 from sagas.services.calls import Answer, Call, Queued, Refused, Row, Verdict, done, negative
-from sagas.services.models import BarrierRow, LedgerRow, StoredAnswer, WorldRow, drop
+from sagas.services.models import BarrierRow, InboxRow, LedgerRow, OutboxRow, StoredAnswer, WorldRow, drop
 
-__all__ = ["Answer", "Call", "Delivery", "Queued", "Refused", "Row", "Service", "Verdict"]
+__all__ = ["Answer", "Call", "Delivery", "Halves", "Queued", "Refused", "Row", "Service", "Verdict"]
 
 
 class Delivery:
@@ -64,6 +68,18 @@ class Delivery:
         return ledger.standing(self._rows, self.call)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halves:
+    """A handler that reads first and writes later, in place of another one where a call's lock is among `locks`.
+
+    `look` returns what it saw, never None; `act` writes by it, whatever became of it in between.
+    """
+
+    look: Callable[[Delivery], Any]
+    act: Callable[[Delivery, Any], dict[str, Any]]
+    locks: Collection[str]
+
+
 class Service:
     """A service with a database of its own: `name` is app label and database alias."""
 
@@ -72,18 +88,34 @@ class Service:
     ledger_rows: ClassVar[type[LedgerRow]]
     stored_answers: ClassVar[type[StoredAnswer]]
     marks: ClassVar[type[BarrierRow]]
+    inbox: ClassVar[type[InboxRow]]
+    outbox: ClassVar[type[OutboxRow]]
     records: ClassVar[tuple[type[models.Model], ...]] = ()
+    halves: ClassVar[Mapping[Handler, Halves]] = {}
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._executor: ThreadPoolExecutor | None = None
+        self._executor: Executor | None = None
 
-    def deliver(self, handler: Handler, call: Call) -> Answer:
+    def looks_first(self, handler: Handler, lock: str) -> bool:
+        """Return whether a call with this lock has a first half, to be made with `look`."""
+        return handler in self.halves and lock in self.halves[handler].locks
+
+    def look(self, handler: Handler, call: Call) -> Any:
+        """Return what the first half of a handler sees, for `deliver`. Nothing is written and nothing is kept."""
+        self._mend_connection()
+        with atomic(self.name):
+            return self.halves[handler].look(Delivery(call, self.ledger_rows))
+
+    def deliver(self, handler: Handler, call: Call, seen: Any = None) -> Answer:
         """Return what came of one delivery of one call. Safe from any thread.
 
         Key, barrier, effect and stored answer are one transaction: if any of them cannot
-        be written, the exception is the caller's and nothing has happened.
+        be written, the exception is the caller's and nothing has happened. `seen` is what
+        `look` returned before; without it a handler that looks first does so in here.
         """
+        if self.looks_first(handler, call.lock):
+            handler = partial(_look_and_act, self.halves[handler], seen)
         with answers.alone(self.name, call) as alone:
             if not alone:
                 return _in_progress()
@@ -139,6 +171,10 @@ class Service:
         """Return the ledger rows of a world with a number above `after`, in order."""
         return ledger.read(self.ledger_rows, world, after)
 
+    def answers(self, world: str) -> list[Kept]:
+        """Return what is stored under each key of a world, oldest first."""
+        return answers.read(self.stored_answers, world)
+
     def pending(self, world: str) -> list[dict[str, str]]:
         """Return `{"record", "owner"}` of every record that is neither free nor final."""
         return []
@@ -156,10 +192,17 @@ class Service:
     def forget(self, world: str) -> None:
         """Drop all that this service has of a world."""
         with atomic(self.name):
-            drop((self.worlds, self.ledger_rows, self.stored_answers, self.marks, *self.records), world)
+            own = (self.worlds, self.ledger_rows, self.stored_answers, self.marks, self.inbox, self.outbox)
+            drop((*own, *self.records), world)
+
+    def on(self, executor: Executor) -> Self:
+        """Return this service for callers that go through another executor."""
+        twin = copy.copy(self)
+        twin._executor = executor
+        return twin
 
     @property
-    def executor(self) -> ThreadPoolExecutor:
+    def executor(self) -> Executor:
         """Return the service's own thread, made when it is first asked for."""
         with self._guard:
             if self._executor is None:
@@ -176,6 +219,10 @@ class Service:
 
     def _leave_database(self) -> None:
         connections[self.name].close()
+
+
+def _look_and_act(halves: Halves, seen: Any, delivery: Delivery) -> dict[str, Any]:
+    return halves.act(delivery, halves.look(delivery) if seen is None else seen)
 
 
 def _run(handler: Handler, delivery: Delivery) -> Answer:

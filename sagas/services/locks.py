@@ -55,6 +55,11 @@ def settle(rows: type[LockableRow], world: str, record: str, owner: str, state: 
     _change(rows, world, record, owner, state=state, new_owner=owner)
 
 
+def overwrite(rows: type[LockableRow], world: str, record: str, owner: str, state: str) -> None:
+    """Write a record's state over whatever it was. That is wrong on purpose: it shows what a lock is for."""
+    rows._default_manager.filter(world=world, record=record).update(state=state, owner=owner)
+
+
 def pending(rows: type[LockableRow], world: str) -> list[dict[str, str]]:
     """Return `{"record", "owner"}` of the world's PENDING records, in the order they were made."""
     held = rows._default_manager.filter(world=world, state=PENDING).order_by("pk")

@@ -1,4 +1,4 @@
-"""The four tables that every service keeps in its own database, as abstract models.
+"""The six tables that every service keeps in its own database, as abstract models.
 
 A service's `models.py` subclasses them and adds its own records. `world` is the id of
 the run that a row belongs to: each run has its own stock, money and slots.
@@ -91,6 +91,43 @@ class BarrierRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action_key}: {self.op} by {self.inserted_by}"
+
+
+class InboxRow(models.Model):
+    """An event that this service has handled, and what it answered, byte for byte."""
+
+    world = models.CharField(max_length=WORLD_LENGTH)
+    event = models.CharField(max_length=KEY_LENGTH)
+    verdict = models.CharField(max_length=NAME_LENGTH)
+    status = models.PositiveSmallIntegerField()
+    body = models.BinaryField()
+
+    class Meta:
+        abstract = True
+        constraints = [models.UniqueConstraint(fields=["world", "event"], name="%(app_label)s_inbox_event")]
+
+    def __str__(self) -> str:
+        return f"{self.event}: {self.verdict}"
+
+
+class OutboxRow(models.Model):
+    """An event that this service has to say; `cause` is the event that it answers, `said_by` who wrote the row."""
+
+    world = models.CharField(max_length=WORLD_LENGTH)
+    event = models.CharField(max_length=KEY_LENGTH)
+    name = models.CharField(max_length=NAME_LENGTH)
+    order = models.CharField(max_length=NAME_LENGTH)
+    payload = models.JSONField()
+    cause = models.CharField(max_length=KEY_LENGTH)
+    said_by = models.CharField(max_length=NAME_LENGTH)
+    published = models.BooleanField(default=False)
+
+    class Meta:
+        abstract = True
+        constraints = [models.UniqueConstraint(fields=["world", "event"], name="%(app_label)s_outbox_event")]
+
+    def __str__(self) -> str:
+        return f"{self.event}, {'published' if self.published else 'waiting'}"
 
 
 def drop(tables: Iterable[type[models.Model]], world: str) -> None:

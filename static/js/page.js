@@ -3,6 +3,7 @@
 
 import { SagaRun } from "./saga-run.js"
 
+const COPIED = 2000 // milliseconds for which a button says that it has copied
 const LONGEST = 200 // characters of an answer that may be shown as it is
 
 const WORDS = new Map([
@@ -18,6 +19,21 @@ document.addEventListener("click", (event) => {
   const dark = dataset.theme ? dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches
   dataset.theme = dark ? "light" : "dark"
   try { localStorage.setItem("theme", dataset.theme) } catch { /* storage is off: the choice lasts for this page */ }
+})
+
+document.addEventListener("click", async (event) => {
+  const button = event.target instanceof Element ? event.target.closest("[data-copy]") : null
+  if (!(button instanceof HTMLElement)) return
+  const word = button.dataset.copy ||= button.textContent ?? ""
+  try {
+    await navigator.clipboard.writeText(location.href)
+    button.textContent = "Copied"
+  } catch {
+    button.textContent = "The address bar has it"
+  }
+  const heard = document.getElementById("heard")
+  if (heard) heard.textContent = `${button.textContent}.`
+  setTimeout(() => { button.textContent = word }, COPIED)
 })
 
 document.addEventListener("htmx:beforeRequest", (event) => tell(event, ""))
@@ -43,7 +59,7 @@ function sentence(status, xhr) {
  * @param {string} text
  */
 function tell(event, text) {
-  const stage = event.target instanceof Element ? event.target.closest(".stage") : null
+  const stage = event.target instanceof Element ? event.target.closest(".stage, .pair") : null
   const problem = stage?.querySelector(".problem[id]")
   if (problem) problem.textContent = text
 }

@@ -41,7 +41,7 @@ export class SagaRun extends HTMLElement {
  * @param {string} path
  * @param {string | undefined} saga the one in focus
  */
-function address(path, saga) {
+export function address(path, saga) {
   const url = new URL(path, location.href)
   url.protocol = url.protocol.replace("http", "ws")
   if (saga) url.searchParams.set("saga", saga)

@@ -74,6 +74,7 @@ export class Stage {
     const box = this.#refs.get(`leg-${n}`)
     if (leg.turn !== box?.hasAttribute("data-turn")) mark(box, "data-moving", leg.turn && motion ? "" : null)
     mark(box, "data-turn", leg.turn ? "" : null)
+    if (leg.hop) this.#refs.put(`hop-${leg.service.name}`, leg.hop)
     this.#refs.put(`stop-${n}`, leg.stop)
     this.#refs.put(`undo-${n}`, leg.undo)
     paintService(this.#refs, leg.service, motion)

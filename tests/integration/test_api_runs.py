@@ -61,12 +61,24 @@ def test_every_wrong_field_of_a_scenario_is_named(client: Client) -> None:
     assert all(error["message"] for error in answer.json()["errors"])
 
 
-@pytest.mark.parametrize("field", ["mode", "lock", "schedule"])
-def test_what_cannot_be_run_yet_says_so_at_its_field(client: Client, field: str) -> None:
-    value = {"mode": "choreography", "lock": "off", "schedule": [0]}[field]
-    answer = post(client, "/api/runs", {field: value})
+def test_what_cannot_be_run_yet_says_so_at_its_field(client: Client) -> None:
+    answer = post(client, "/api/runs", {"mode": "choreography", "schedule": [0]})
     assert answer.status_code == 422
-    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert [error["field"] for error in answer.json()["errors"]] == ["schedule"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"lock": "off"},
+        {"lock": "naive"},
+        {"orders": 2, "schedule": [0, 1, 1]},
+        {"mode": "choreography"},
+        {"mode": "none"},
+    ],
+)
+def test_a_run_without_a_lock_a_driver_or_a_free_schedule_starts(client: Client, value: dict[str, Any]) -> None:
+    assert post(client, "/api/runs", value).status_code == 201
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[" * 60_000, b'{"seed": NaN}', b"\xff", b"1" * 5000])

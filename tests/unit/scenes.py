@@ -19,6 +19,14 @@ ROWS = {
     "book-delivery": ("delivery", "book", "cancel", 1),
 }
 PLAN = RunPlan()
+NAIVE, CHOREO = RunPlan(mode="none"), RunPlan(mode="choreography")
+SAYS = {  # what starts a step where nobody drives, and what is said when it is done
+    "reserve-inventory": ("order-placed", "inventory-reserved", "inventory-released"),
+    "create-order": ("inventory-reserved", "order-created", "order-cancelled"),
+    "charge-payment": ("order-created", "payment-charged", "payment-refunded"),
+    "notify-warehouse": ("payment-charged", "pick-requested", "pick-recalled"),
+    "book-delivery": ("pick-requested", "delivery-booked", "delivery-cancelled"),
+}
 
 
 def effect(step: str, op: Op = ACTION, n: int = 1) -> Entry:
@@ -84,3 +92,46 @@ def belief(scene: dict[str, Any]) -> dict[str, Any]:
     """Return the part of a scene that only a driver's own knowledge may change."""
     legs = [(one["stop"], one["undo"], one["turn"], one["service"]["waits"]) for one in scene["legs"]]
     return {"legs": legs, **{key: scene[key] for key in ("orch", "end", "alert", "others")}}
+
+
+def abandoned(step: str, outcome: str = "failed") -> Entry:
+    """Return the end of an order that nobody guards, at the call that was not done."""
+    return fact(Kind.SAGA_ABANDONED, step, cause={"step": step, "op": "action", "outcome": outcome, "reason": "broken"})
+
+
+def of_service(entry: Entry, **detail: Any) -> Entry:
+    """Return a driver's entry as a relay writes it, where nobody drives."""
+    return replace(entry, lane=Lane.SERVICE, detail={**entry.detail, **detail})
+
+
+def announced(event: str, service: str, *to: str, cause: str = "", by: str = "", outcome: str = "") -> Entry:
+    """Return an event that stands in a service's outbox; `outcome` is that of a step that went wrong."""
+    because = {"because": {"step": "", "op": "action", "outcome": outcome, "reason": "broken"}} if outcome else {}
+    said = {"event": event, "service": service, "by": by or service, "to": list(to), "cause": f"ord-8412:{cause}"}
+    return fact(Kind.EVENT_PUBLISHED, lane=Lane.SERVICE, key=f"ord-8412:{event}", **said, **because)
+
+
+def heard(kind: Kind, step: str, event: str, op: Op | None = ACTION, **detail: Any) -> Entry:
+    """Return what became of an event on its way to a step's service."""
+    return replace(reported(kind, step, event=event, **detail), op=op, attempt=0)
+
+
+def reacted(step: str, event: str = "", op: Op = ACTION, n: int = 1) -> list[Entry]:
+    """Return a service that hears an event, does or undoes its part, and says so."""
+    hears, done, undone = SAYS[step]
+    event, service = event or hears, ROWS[step][0]
+    to = [ROWS[other][0] for other, (heard_by, *_) in SAYS.items() if heard_by == done and op is ACTION]
+    return [
+        of_service(called(step, n, op), event=event, service=service),
+        effect(step, op, n),
+        of_service(ok(step, n, op), event=event, service=service, verdict="ok"),
+        heard(Kind.EVENT_HANDLED, step, event, op, verdict="ok"),
+        announced(done if op is ACTION else undone, service, *to, cause=event),
+    ]
+
+
+def chorus(*entries: Entry, plan: RunPlan = CHOREO) -> dict[str, Any]:
+    """Return the scene at the end of an order that the shop places and then nobody drives."""
+    begun = replace(started(), lane=Lane.OBSERVER), announced("order-placed", "shop", "inventory")
+    journal = [entry.placed(n, NOW + 10 * n) for n, entry in enumerate((*begun, *entries), 1)]
+    return scenes(journal, plan)[-1]

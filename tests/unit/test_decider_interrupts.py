@@ -168,3 +168,15 @@ def test_a_cancelled_saga_whose_unwind_stopped_goes_on_backward_after_the_retry(
     facts, move = after(*stopped, CANCEL, operator("retry"), now=DEADLINE)
     assert isinstance(move, Call)
     assert (kinds(facts), move.step, move.op) == (["attempt-started"], SECOND, COMPENSATION)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [[*UNWINDING, *tries(SECOND, refused, op=COMPENSATION), stuck(SECOND, COMPENSATION)], [*SETTLING, stuck("", None)]],
+    ids=["backward", "settling"],
+)
+@pytest.mark.parametrize("interruption", [[], [CANCEL]])
+def test_rule_30_a_saga_that_waits_for_a_person_keeps_what_it_holds(
+    entries: list[Entry], interruption: list[Entry]
+) -> None:
+    assert after(*entries, *interruption, now=DEADLINE + 10**9) == ([], Rest())

@@ -114,6 +114,8 @@ def test_only_the_step_that_stopped_the_saga_is_stuck() -> None:
     stopped = [*UNWINDING, *tries(SECOND, refused, op=COMPENSATION), stuck(SECOND, COMPENSATION)]
     states = [told.state for _, told in row(*stopped).steps]
     assert states == ["done", "stuck", "failed", "skipped", "skipped"]
+    undone = [told.compensation_state for _, told in row(*stopped).steps]
+    assert undone == ["idle", "stuck", "skipped", "skipped", "skipped"]
 
 
 def test_attempts_are_counted_in_both_directions() -> None:

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 from playground.scene import FIRST_ORDER, Fold, idle_scene
 from sagas import runs
-from sagas.entries import Kind, Lane
+from sagas.entries import Kind
 from sagas.plan import RunPlan
 from tests.builders import (
-    ACTION,
     COMPENSATION,
     ORDER,
     called,
@@ -34,7 +33,7 @@ def test_before_a_run_the_stage_is_there_and_nothing_has_happened() -> None:
     assert [one["stop"]["state"] for one in scene["legs"]] == ["idle"] * 5
     assert (scene["seq"], scene["saga"], scene["order"], scene["entry"]) == (0, None, "ord-8412", None)
     assert scene["facts"] == {"charged": "0.00", "held": "0", "shipped": "0", "knows": "no one"}
-    assert scene["orch"] == {"state": "idle", "word": "waiting"}
+    assert scene["orch"] == {"state": "idle", "word": "waiting", "title": "Orchestrator"}
     assert runs.FIRST_ORDER == FIRST_ORDER
 
 
@@ -98,7 +97,7 @@ def test_the_turn_bends_the_line_where_it_failed_and_passes_over_what_was_not_ca
     assert [one["undo"]["state"] for one in scene["legs"]] == ["idle", "idle", "idle", "skipped", "skipped"]
     assert faces(scene, "book-delivery") == ("skipped", "skipped", "skipped")
     assert leg(scene, "book-delivery")["service"]["word"] == "not called"
-    assert scene["orch"] == {"state": "compensating", "word": "turning back"}
+    assert (scene["orch"]["state"], scene["orch"]["word"]) == ("compensating", "turning back")
 
 
 def test_an_undo_is_a_row_of_its_own_with_the_opposite_sign() -> None:
@@ -218,13 +217,6 @@ def test_settlement_sells_the_lamp_and_the_order_ships() -> None:
     assert scene["facts"] == {"charged": "0.00", "held": "0", "shipped": "1", "knows": "the orchestrator"}
     assert leg(scene, "reserve-inventory")["service"]["rows"][-1]["kind"] == "add"
     assert leg(scene, "reserve-inventory")["service"]["word"] == "sold"
-
-
-def test_where_nobody_drives_the_services_speak_for_themselves() -> None:
-    called_there = fact(Kind.ATTEMPT_STARTED, "charge-payment", ACTION, 1, lane=Lane.SERVICE)
-    scene = last(called_there, plan=RunPlan(mode="choreography"))
-    assert faces(scene, "charge-payment") == ("idle", "idle", "running")
-    assert scene["facts"]["knows"] == "no one"
 
 
 def test_without_a_focus_the_first_saga_that_starts_has_it() -> None:

@@ -3,16 +3,47 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playground.scene import Fold, sentence
 from sagas.entries import Entry, Kind, Lane
-from sagas.plan import RunPlan
-from tests.builders import ACTION, COMPENSATION, NOW, ORDER, SAGA, operator
+from tests.builders import (
+    ACTION,
+    COMPENSATION,
+    NOW,
+    ORDER,
+    SAGA,
+    called,
+    fact,
+    failed,
+    operator,
+    queued,
+    refused,
+    scheduled,
+    started,
+    unknown,
+)
 from tests.simulator import Play
-from tests.unit.scenes import PLAN, ROWS, belief, effect, observed, reported, scenes
+from tests.unit.scenes import (
+    CHOREO,
+    NAIVE,
+    PLAN,
+    ROWS,
+    SAYS,
+    announced,
+    belief,
+    effect,
+    heard,
+    observed,
+    of_service,
+    reacted,
+    reported,
+    scenes,
+)
 
 STATES = {"idle", "running", "done", "failed", "unknown", "compensating", "compensated", "stuck", "pending", "skipped"}
 ACCIDENTS = ["", "cancel", "crash", "time", "late", "idle"]
@@ -30,6 +61,29 @@ spoken = st.one_of(
         lambda kind, step: reported(kind, step, record="unit-1", owner="ord-8412", waiting=False), lock_kinds, steps
     ),
 )
+reactions = st.builds(lambda step, op, n: reacted(step, op=op, n=n), steps, ops, attempts)
+mishaps = st.builds(
+    lambda step, op, n, how: [
+        of_service(called(step, n, op), event=SAYS[step][0], service=ROWS[step][0]),
+        of_service(how(step, n, op), event=SAYS[step][0], service=ROWS[step][0]),
+        of_service(scheduled(step, n + 1, NOW, op), event=SAYS[step][0], service=ROWS[step][0]),
+    ],
+    steps,
+    ops,
+    attempts,
+    st.sampled_from([failed, refused, unknown, queued]),
+) | st.builds(
+    lambda step, op, by, outcome, to: [
+        heard(Kind.EVENT_DROPPED, step, SAYS[step][0], op),
+        announced("order-timed-out", by, *to, cause=SAYS[step][0], outcome=outcome),
+    ],
+    steps,
+    ops,
+    st.sampled_from(["watcher", "relay", "payments", ""]),
+    st.sampled_from(["", "failed", "unknown", "deadline"]),
+    st.lists(st.sampled_from([row[0] for row in ROWS.values()]), max_size=5, unique=True),
+)
+ENDS = [Kind.SAGA_COMPLETED, Kind.SAGA_COMPENSATED, Kind.SAGA_LOST]
 around = st.builds(
     observed, st.sampled_from([Kind.ORCHESTRATOR_CRASHED, Kind.ORCHESTRATOR_RECOVERED, Kind.RUN_FINISHED])
 )
@@ -97,10 +151,60 @@ def test_a_ledger_total_is_the_sum_of_its_effects(journal: list[Entry]) -> None:
     }
 
 
+@st.composite
+def choruses(draw: st.DrawFn) -> list[Entry]:
+    """An order that nobody drives: any reactions, losses and refusals, in any order, twice or never."""
+    parts = draw(
+        st.lists(st.one_of(reactions, mishaps, spoken.map(lambda e: [e]), around.map(lambda e: [e])), max_size=20)
+    )
+    cut = draw(st.integers(0, 3))
+    begun = [replace(started(), lane=Lane.OBSERVER), announced("order-placed", "shop", "inventory")]
+    ends = draw(st.lists(st.sampled_from(ENDS).map(lambda kind: fact(kind, lane=Lane.OBSERVER)), max_size=1))
+    entries = [*begun, *(entry for part in parts for entry in part[cut:] or part), *ends]
+    return [entry.placed(n, NOW + 10 * n) for n, entry in enumerate(entries, 1)]
+
+
 @unhurried
-@given(journals(), st.sampled_from(["choreography", "none"]))
-def test_the_other_modes_have_scenes_too(journal: list[Entry], mode: str) -> None:
-    assert len(scenes(journal, RunPlan(mode=mode, orders=2))) == len(journal)
+@given(choruses())
+def test_every_prefix_of_an_order_that_nobody_drives_has_a_scene(journal: list[Entry]) -> None:
+    one_by_one = scenes(journal, CHOREO)
+    frozen = [json.dumps(scene) for scene in one_by_one]
+    for scene in one_by_one:
+        assert json.loads(json.dumps(scene)) == scene
+        assert scene["say"].endswith(".")
+        assert scene["entry"]["say"].endswith(".")
+        faces = [scene["orch"], *(one[part] for one in scene["legs"] for part in ("stop", "undo", "service", "hop"))]
+        assert {face["state"] for face in faces} | {scene["entry"]["state"]} <= STATES
+        assert scene["token"] is None or (1 <= scene["token"]["leg"] <= 5 and scene["token"]["dir"] in ("hop", "back"))
+    fold = Fold(CHOREO, ORDER, SAGA)
+    for entry in journal:
+        fold.add(entry)
+    assert fold.scene() == one_by_one[-1]
+    assert [json.dumps(scene) for scene in one_by_one] == frozen
+
+
+@unhurried
+@given(choruses())
+def test_a_stop_changes_only_when_something_is_announced(journal: list[Entry]) -> None:
+    before = announcements(Fold(CHOREO, ORDER, SAGA).scene())
+    for entry, scene in zip(journal, scenes(journal, CHOREO), strict=True):
+        if entry.kind is not Kind.EVENT_PUBLISHED:
+            assert announcements(scene) == before
+        before = announcements(scene)
+
+
+def announcements(scene: dict[str, Any]) -> list[Any]:
+    return [(one["stop"], one["undo"]) for one in scene["legs"]]
+
+
+@unhurried
+@given(journals())
+def test_a_checkout_has_scenes_too_and_never_a_way_back(journal: list[Entry]) -> None:
+    forward = [entry for entry in journal if entry.op is not COMPENSATION and entry.kind is not Kind.SAGA_COMPENSATING]
+    for scene in scenes(forward, NAIVE):
+        assert json.loads(json.dumps(scene)) == scene
+        assert {one["undo"]["state"] for one in scene["legs"]} == {"skipped"}
+        assert not any(one["turn"] for one in scene["legs"])
 
 
 @unhurried

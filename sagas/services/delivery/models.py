@@ -22,5 +22,13 @@ class BarrierRow(models.BarrierRow):
     pass
 
 
+class InboxRow(models.InboxRow):
+    pass
+
+
+class OutboxRow(models.OutboxRow):
+    pass
+
+
 class Van(Pool):
     """How many slots the van has in a world, and how many are booked."""

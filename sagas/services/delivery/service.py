@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sagas.services import ledger
 from sagas.services.base import Service
-from sagas.services.delivery.models import BarrierRow, LedgerRow, StoredAnswer, Van, WorldRow
+from sagas.services.delivery.models import BarrierRow, InboxRow, LedgerRow, OutboxRow, StoredAnswer, Van, WorldRow
 
 SLOTS = 100  # per world
 
@@ -17,6 +17,8 @@ class DeliveryService(Service):
     ledger_rows = LedgerRow
     stored_answers = StoredAnswer
     marks = BarrierRow
+    inbox = InboxRow
+    outbox = OutboxRow
     records = (Van,)
 
     def furnish(self, world: str, orders: Sequence[str], stock: int) -> None:

@@ -1,17 +1,30 @@
-"""What inventory does: hold a unit, give it back, sell it."""
+"""What inventory does: hold a unit, give it back, sell it.
+
+With a lock, to hold is to claim: one conditional update. Without one, the order looks, and
+later holds what it saw.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sagas.services.base import Delivery, Refused
-from sagas.services.inventory import shelf
+from sagas.services.base import Delivery, Refused, Row
+from sagas.services.inventory import shelf, unlocked
 
 
 def reserve_inventory(delivery: Delivery) -> dict[str, Any]:
     unit = shelf.ask(delivery)
     delivery.write("hold", 1, record=unit, lock="acquired")
     return {"unit": unit}
+
+
+def hold_what_was_seen(delivery: Delivery, seen: unlocked.Seen) -> dict[str, Any]:
+    """Return the unit that is held now, whoever holds it too. Raises Refused when none was seen."""
+    if isinstance(seen, Refused):
+        raise seen
+    flagged = unlocked.flag(delivery, seen)
+    delivery.write("hold", 1, record=seen, lock="acquired" if flagged else "")
+    return {"unit": seen}
 
 
 def release_inventory(delivery: Delivery) -> dict[str, Any]:
@@ -25,8 +38,8 @@ def release_inventory(delivery: Delivery) -> dict[str, Any]:
     if not held:
         return _nothing_to_release(delivery)
     hold = held[-1]
-    delivery.write("release", -hold.amount, record=hold.record, lock="released", undoes=hold)
-    shelf.let_go(delivery.world, hold.record, hold.order)
+    delivery.write("release", -hold.amount, record=hold.record, lock=_lock_ends(hold), undoes=hold)
+    _let_go(delivery, hold)
     return {"released": hold.record}
 
 
@@ -35,9 +48,27 @@ def sell_inventory(delivery: Delivery) -> dict[str, Any]:
     if not held and not shelf.sold_to(delivery.world, delivery.order):
         raise Refused("nothing is held")
     for hold in held:
-        delivery.write("sell", -hold.amount, record=hold.record, lock="released", undoes=hold)
-        shelf.sell(delivery.world, hold.record, hold.order)
+        delivery.write("sell", -hold.amount, record=hold.record, lock=_lock_ends(hold), undoes=hold)
+        _sell(delivery, hold)
     return {"sold": [hold.record for hold in held]}
+
+
+def _let_go(delivery: Delivery, hold: Row) -> None:
+    if delivery.call.lock in unlocked.NO_LOCK:
+        unlocked.give_back(delivery, hold.record)
+    else:
+        shelf.let_go(delivery.world, hold.record, hold.order)
+
+
+def _sell(delivery: Delivery, hold: Row) -> None:
+    if delivery.call.lock in unlocked.NO_LOCK:
+        unlocked.sell(delivery, hold.record)
+    else:
+        shelf.sell(delivery.world, hold.record, hold.order)
+
+
+def _lock_ends(hold: Row) -> str:
+    return "released" if hold.lock else ""
 
 
 def _nothing_to_release(delivery: Delivery) -> dict[str, Any]:

@@ -24,6 +24,14 @@ class BarrierRow(models.BarrierRow):
     pass
 
 
+class InboxRow(models.InboxRow):
+    pass
+
+
+class OutboxRow(models.OutboxRow):
+    pass
+
+
 class Unit(LockableRow):
     """One unit on the shelf: free, PENDING for an order, or sold to it."""
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sagas.services import ledger, locks
-from sagas.services.base import Service
-from sagas.services.inventory import shelf
-from sagas.services.inventory.models import BarrierRow, LedgerRow, StoredAnswer, Ticket, Unit, WorldRow
+from sagas.services.base import Halves, Service
+from sagas.services.inventory import handlers, shelf, unlocked
+from sagas.services.inventory.models import (
+    BarrierRow,
+    InboxRow,
+    LedgerRow,
+    OutboxRow,
+    StoredAnswer,
+    Ticket,
+    Unit,
+    WorldRow,
+)
 
 
 class Inventory(Service):
@@ -16,7 +25,12 @@ class Inventory(Service):
     ledger_rows = LedgerRow
     stored_answers = StoredAnswer
     marks = BarrierRow
+    inbox = InboxRow
+    outbox = OutboxRow
     records = (Ticket, Unit)
+    halves = {
+        handlers.reserve_inventory: Halves(look=unlocked.look, act=handlers.hold_what_was_seen, locks=unlocked.NO_LOCK)
+    }
 
     def furnish(self, world: str, orders: Sequence[str], stock: int) -> None:
         Unit.objects.bulk_create(Unit(world=world, record=f"unit-{n}", state=locks.FREE) for n in range(1, stock + 1))
@@ -28,13 +42,13 @@ class Inventory(Service):
         sums = ledger.totals(LedgerRow, world)
         sold = -sums.get("sell", 0)
         held = sums.get("hold", 0) + sums.get("release", 0) - sold + shelf.handed_over(world)
-        units = Unit.objects.filter(world=world)
+        states = list(Unit.objects.filter(world=world).values_list("state", flat=True))
         return {
             "units_held": held,
             "units_sold": sold,
-            "stock_left": units.filter(state=locks.FREE).count(),
-            "oversold": max(0, held + sold - units.count()),
-            "pending": units.filter(state=locks.PENDING).count(),
+            "stock_left": len(unlocked.on_hand(world)),
+            "oversold": max(0, held + sold - len(states)),
+            "pending": states.count(locks.PENDING),
         }
 
 

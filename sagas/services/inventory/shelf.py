@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from sagas.errors import ServiceMisused
 from sagas.services import locks
 from sagas.services.base import Delivery, Queued, Refused
-from sagas.services.inventory.models import Ticket, Unit
+from sagas.services.inventory.models import LedgerRow, Ticket, Unit
 
 SOLD = "sold"
 
@@ -66,7 +66,7 @@ def leave_line(delivery: Delivery) -> str:
 
 def sold_to(world: str, order: str) -> bool:
     """Return whether a unit is this order's own."""
-    return Unit.objects.filter(world=world, owner=order, state=SOLD).exists()
+    return LedgerRow.objects.filter(world=world, order=order, kind="sell").exists()
 
 
 def handed_over(world: str) -> int:

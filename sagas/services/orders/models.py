@@ -22,5 +22,13 @@ class BarrierRow(models.BarrierRow):
     pass
 
 
+class InboxRow(models.InboxRow):
+    pass
+
+
+class OutboxRow(models.OutboxRow):
+    pass
+
+
 class OrderRecord(LockableRow):
     """One order: PENDING, confirmed or cancelled. It is its own owner."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sagas.services import locks
 from sagas.services.base import Service
 from sagas.services.orders.handlers import CONFIRMED
-from sagas.services.orders.models import BarrierRow, LedgerRow, OrderRecord, StoredAnswer, WorldRow
+from sagas.services.orders.models import BarrierRow, InboxRow, LedgerRow, OrderRecord, OutboxRow, StoredAnswer, WorldRow
 
 
 class Orders(Service):
@@ -14,6 +14,8 @@ class Orders(Service):
     ledger_rows = LedgerRow
     stored_answers = StoredAnswer
     marks = BarrierRow
+    inbox = InboxRow
+    outbox = OutboxRow
     records = (OrderRecord,)
 
     def pending(self, world: str) -> list[dict[str, str]]:

@@ -23,6 +23,14 @@ class BarrierRow(models.BarrierRow):
     pass
 
 
+class InboxRow(models.InboxRow):
+    pass
+
+
+class OutboxRow(models.OutboxRow):
+    pass
+
+
 class Card(django.Model):
     """The card that an order is paid with. Amounts in cents."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sagas.services import ledger
 from sagas.services.base import Service
-from sagas.services.payments.models import BarrierRow, Card, LedgerRow, StoredAnswer, WorldRow
+from sagas.services.payments.models import BarrierRow, Card, InboxRow, LedgerRow, OutboxRow, StoredAnswer, WorldRow
 
 CARD_LIMIT = 100_000  # cents
 
@@ -17,6 +17,8 @@ class Payments(Service):
     ledger_rows = LedgerRow
     stored_answers = StoredAnswer
     marks = BarrierRow
+    inbox = InboxRow
+    outbox = OutboxRow
     records = (Card,)
 
     def furnish(self, world: str, orders: Sequence[str], stock: int) -> None:

@@ -22,5 +22,13 @@ class BarrierRow(models.BarrierRow):
     pass
 
 
+class InboxRow(models.InboxRow):
+    pass
+
+
+class OutboxRow(models.OutboxRow):
+    pass
+
+
 class Shift(Pool):
     """How many orders can be picked in a world, and how many are."""

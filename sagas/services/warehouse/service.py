@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sagas.services import ledger
 from sagas.services.base import Service
-from sagas.services.warehouse.models import BarrierRow, LedgerRow, Shift, StoredAnswer, WorldRow
+from sagas.services.warehouse.models import BarrierRow, InboxRow, LedgerRow, OutboxRow, Shift, StoredAnswer, WorldRow
 
 PICKS = 100  # per world
 
@@ -17,6 +17,8 @@ class Warehouse(Service):
     ledger_rows = LedgerRow
     stored_answers = StoredAnswer
     marks = BarrierRow
+    inbox = InboxRow
+    outbox = OutboxRow
     records = (Shift,)
 
     def furnish(self, world: str, orders: Sequence[str], stock: int) -> None:

@@ -1,0 +1,1 @@
+"""The pages. A form starts a real run; the stage is painted from its committed entries."""

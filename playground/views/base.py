@@ -1,0 +1,36 @@
+"""What the views share: addresses, and what a page offers to take away."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from django.urls import reverse
+
+from playground import context
+from playground.scenario import Scenario
+from playground.typing import Request
+
+
+def address(route: str, query: str, *runs: str) -> str:
+    """Return the address of a page that holds a scenario's query and these runs."""
+    parts = [query, *(urlencode({"run": run}) for run in runs)]
+    asked = "&".join(part for part in parts if part)
+    return f"{reverse(route)}?{asked}" if asked else reverse(route)
+
+
+def share(*scenarios: tuple[str, Scenario]) -> dict[str, Any]:
+    """Return the template variable `share`: a link into the lab for each (label, scenario), none while there is no lab."""
+    links = [{"label": label, "url": f"/lab/?{scenario.query()}"} for label, scenario in scenarios]
+    return {"links": links if context.LAB_EXISTS else []}
+
+
+def from_home(request: Request) -> bool:
+    """Return whether htmx asks from the home page, whose address stays as it is."""
+    return urlsplit(request.htmx.current_url or "").path == reverse("home")
+
+
+def came_from(request: Request) -> str:
+    """Return the page of this site that a form was sent from, or ""."""
+    referer = urlsplit(request.headers.get("Referer", ""))
+    return f"{referer.path}?{referer.query}" if referer.netloc == request.get_host() else ""

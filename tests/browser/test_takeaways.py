@@ -1,0 +1,57 @@
+"""The takeaways as a reader meets them: five rules, each with a link that shows it kept and one that shows it broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Reader
+from tests.play import Play
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+ReaderOf = Callable[..., Reader]
+
+
+def test_each_rule_leads_to_a_page_that_keeps_it_and_one_that_breaks_it(shared_play: Play, reader: ReaderOf) -> None:
+    one = reader(shared_play.url)
+    page = one.open("/takeaways/")
+    assert page.locator(".rules li h2").count() == 5
+    links = [link.get_attribute("href") or "" for link in page.locator(".cases a").all()]
+    assert len(links) == 10
+    for link in links:
+        answer = page.goto(f"{shared_play.url}{link}")
+        assert answer is not None
+        assert answer.status == 200, link
+        expect(page.locator("main .btn").first).to_be_visible()
+
+
+def test_the_definition_without_a_way_back_is_really_refused(shared_play: Play, reader: ReaderOf) -> None:
+    page = reader(shared_play.url, java_script_enabled=False).open("/takeaways/")
+    answer = page.locator(".answer").inner_text()
+    assert "DefinitionInvalid: step 'charge-payment' of saga 'hasty-order'" in answer
+    assert "has no compensation" in answer
+    assert page.locator(".code .ln.back").count() == 5
+
+
+def test_the_fifth_rule_broken_sells_by_a_copy(shared_play: Play, reader: ReaderOf) -> None:
+    one = reader(shared_play.url)
+    page = one.open("/takeaways/")
+    broken = page.locator(".rules li").nth(4).locator("[data-state=failed] a").get_attribute("href")
+    one.open(f"{broken}&latency_ms=0")
+    page.get_by_role("button", name="Send both orders").click()
+    expect(page.locator("#shelf-says")).to_contain_text("Two people have paid for one lamp", timeout=20_000)
+    assert one.api(f"/api/runs/{one.run()}")["facts"]["oversold"] == 1
+
+
+@pytest.mark.parametrize("width", [1440, 320])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_sideways_scroll_and_axe_finds_nothing(shared_play: Play, reader: ReaderOf, width: int, scheme: str) -> None:
+    one = reader(shared_play.url, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = one.open("/takeaways/")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = Axe().run(page).response["violations"]
+    assert [(f["id"], [n["html"] for n in f["nodes"]]) for f in found] == []
