@@ -58,27 +58,28 @@ class MemoryJournal:
 
 
 class MemoryDatabases:
-    """The five services' databases, for one thread and for as long as the block lasts."""
+    """The five services' databases, on a thread of their own and for as long as the block lasts."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="simulator")
 
     def __enter__(self) -> Self:
-        self.work(_open)
+        with _guard:
+            self._thread.submit(_open).result()
         return self
 
     def __exit__(self, *args: object) -> None:
-        self.work(_close)
+        self._thread.submit(_close).result()
         self._thread.shutdown()
 
     def work(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns or raise what it raises; it finds these databases in the real ones' place.
+        """Return what `work` returns or raise what it raises; it finds these databases, empty, for the real ones.
 
         One at a time in the whole process: two simulations with one seed have the same keys, and
         a service refuses a key that is at work.
         """
         with _guard:
-            return self._thread.submit(work).result()
+            return self._thread.submit(_on_empty_tables, work).result()
 
 
 def _open() -> None:
@@ -90,7 +91,6 @@ def _open() -> None:
         connections[alias] = DatabaseWrapper(settings, alias)
         if alias not in _empty:
             _empty[alias] = _migrated(alias)
-    clear()
 
 
 def _migrated(alias: str) -> bytes:
@@ -99,15 +99,16 @@ def _migrated(alias: str) -> bytes:
     return bytes(connections[alias].connection.serialize())
 
 
-def clear() -> None:
-    """Make every table of this thread's databases empty."""
+def _on_empty_tables(work: Callable[[], T]) -> T:
     for alias in SERVICES:
         connections[alias].ensure_connection()
         connections[alias].connection.deserialize(_empty[alias])
+    return work()
 
 
 def _close() -> None:
     for alias in SERVICES:
         # Django keeps a database in memory open, so that it is not lost: here it is to be lost.
-        connections[alias].connection.close()
+        if connections[alias].connection is not None:
+            connections[alias].connection.close()
         del connections[alias]

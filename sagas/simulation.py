@@ -24,7 +24,7 @@ from sagas.entries import Entry, Kind, Lane
 from sagas.errors import PlanInvalid
 from sagas.journal_sql import Batch
 from sagas.leases import Lease
-from sagas.memory import MemoryDatabases, MemoryJournal, clear
+from sagas.memory import MemoryDatabases, MemoryJournal
 from sagas.network import DriverDied
 from sagas.orchestrator import Ports
 from sagas.plan import RunPlan, plan_from_json
@@ -171,7 +171,6 @@ def journal_hash(entries: Iterable[Entry]) -> str:
 def _run(definition: SagaDefinition, plan: RunPlan) -> SimulatedRun:
     services = {name: catalog.SERVICES[name] for name in dict.fromkeys(step.service for step in definition.steps)}
     loaded = _new_run(definition, plan)
-    clear()
     for service in services.values():
         service.seed(loaded.run, orders=list(loaded.sagas.values()), stock=plan.stock)
     book, clock, calls = MemoryJournal(loaded.run), VirtualClock(EPOCH_MS), Calls(plan.seed)

@@ -11,6 +11,7 @@ import { Track, clock, neighbour } from "./track.js"
 /** @typedef {import("./stage.js").Stage} Stage */
 /** @typedef {{ stage: Stage, title: string, track: Track }} Lane */
 
+const LONGEST_TURN = 250 // milliseconds: a page that was away goes on where it was
 const SVG = "http://www.w3.org/2000/svg"
 const TYPING = "input:not([type=range]), select, textarea, button, a, summary, [contenteditable]"
 const KEYS = new Map([[" ", "play"], ["ArrowLeft", "prev"], ["ArrowRight", "next"]])
@@ -70,7 +71,7 @@ export class Scrub extends HTMLElement {
       for (const { scene } of shown) stage.paint(scene, { motion, quiet: true })
       this.#at = this.#end
     }
-    this.hidden = false
+    mark(this, "data-empty", null)
     this.#show()
     this.#tick()
   }
@@ -110,7 +111,7 @@ export class Scrub extends HTMLElement {
     if (this.#at >= this.#end) this.seek(0)
     let before = performance.now()
     const turn = (/** @type {number} */ now) => {
-      this.#advance((now - before) * this.#speed)
+      this.#advance(Math.min(now - before, LONGEST_TURN) * this.#speed)
       before = now
       if (this.#frame) this.#frame = requestAnimationFrame(turn)
     }
@@ -185,7 +186,7 @@ export class Scrub extends HTMLElement {
   /** @param {KeyboardEvent} event */
   #pressed = (event) => {
     const move = KEYS.get(event.key)
-    if (!move || this.hidden || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return
+    if (!move || !this.#lanes.some(({ track }) => track.scenes.length) || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return
     if (event.target instanceof Element && event.target.closest(TYPING)) return
     if (!this.#inSight()) return
     event.preventDefault()

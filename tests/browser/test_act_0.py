@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.checks import SCHEMES, SHIFT, WIDTHS, problems, shifted, watch_shifts, weigh
 from tests.browser.conftest import PATIENCE_MS, Reader
-from tests.browser.weights import weigh
 from tests.play import Play
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -142,8 +140,8 @@ def test_the_act_works_without_javascript(shared_play: Play, reader: ReaderOf) -
     expect(page.locator("#one .word")).to_have_text("ROLLBACK")
 
 
-@pytest.mark.parametrize("width", [1440, 768, 390, 320])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_act_fits_and_axe_finds_nothing(shared_play: Play, reader: ReaderOf, width: int, scheme: str) -> None:
     one = reader(shared_play.url, viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = one.open("/acts/0/?fault=notify-warehouse:error&latency_ms=0")
@@ -153,24 +151,13 @@ def test_the_act_fits_and_axe_finds_nothing(shared_play: Play, reader: ReaderOf,
     assert problems(page, width) == []
 
 
-def problems(page: Page, width: int) -> list[Any]:
-    """Return what axe finds, and how far the page can be scrolled sideways if it can."""
-    found = Axe().run(page).response["violations"]
-    over = page.evaluate("document.documentElement.scrollWidth") - width
-    return [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] + ([over] if over > 0 else [])
-
-
 def test_nothing_on_the_page_jumps_while_an_order_runs(shared_play: Play, reader: ReaderOf) -> None:
     one = reader(shared_play.url, viewport={"width": 1440, "height": 900})
     page = one.open(BRISK)
-    page.evaluate(
-        "() => { window.shift = 0; new PerformanceObserver((list) => {"
-        " for (const entry of list.getEntries()) window.shift += entry.value"
-        " }).observe({ type: 'layout-shift', buffered: false }) }"
-    )
+    watch_shifts(page)
     run_order(page)
     one.wait_for_end("failed")
-    assert page.evaluate("window.shift") <= 0.02
+    assert shifted(page) <= SHIFT
 
 
 def test_the_page_is_light(shared_play: Play, reader: ReaderOf) -> None:

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.checks import SCHEMES, SHIFT, WIDTHS, problems, shifted, watch_shifts, weigh
 from tests.browser.conftest import PATIENCE_MS, Reader
-from tests.browser.weights import weigh
 from tests.play import Play
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -214,8 +213,10 @@ def test_a_replay_comes_to_the_same_end(shared_play: Play, reader: ReaderOf) -> 
     wait_for_ends(page, "failed", "compensated")
     seen = [(facts(page, prefix), ledger(page, prefix, "orders")) for prefix in LANES]
     page.locator('[name=speed][value="4"]').check(force=True)
-    page.get_by_role("button", name="Play").click()
+    one.page.locator("#scrub input[type=range]").focus()
+    page.keyboard.press("Home")
     expect(page.locator("#c-stage")).to_have_attribute("data-end", "")
+    page.get_by_role("button", name="Play").click()
     wait_for_ends(page, "failed", "compensated")
     assert [(facts(page, prefix), ledger(page, prefix, "orders")) for prefix in LANES] == seen
 
@@ -252,8 +253,8 @@ def test_the_act_works_without_javascript(shared_play: Play, reader: ReaderOf) -
     expect(page.locator("#scrub")).to_be_hidden()
 
 
-@pytest.mark.parametrize("width", [1440, 768, 390, 320])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_lanes_stay_side_by_side_and_axe_finds_nothing(
     shared_play: Play, reader: ReaderOf, width: int, scheme: str
 ) -> None:
@@ -271,11 +272,14 @@ def test_the_lanes_stay_side_by_side_and_axe_finds_nothing(
         assert left["x"] + left["width"] <= right["x"]
 
 
-def problems(page: Page, width: int) -> list[Any]:
-    """Return what axe finds, and how far the page can be scrolled sideways if it can."""
-    found = Axe().run(page).response["violations"]
-    over = page.evaluate("document.documentElement.scrollWidth") - width
-    return [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] + ([over] if over > 0 else [])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_nothing_on_the_page_jumps_while_two_orders_run(shared_play: Play, reader: ReaderOf, width: int) -> None:
+    one = reader(shared_play.url, viewport={"width": width, "height": 900})
+    page = one.open(LOSE_FOUR)
+    watch_shifts(page)
+    run_both(page)
+    wait_for_ends(page, "failed", "compensated")
+    assert shifted(page) <= SHIFT
 
 
 @pytest.mark.parametrize(("query", "named"), [("mode=none", "mode"), ("fault=no-such-step:timeout", "faults.0.step")])

@@ -6,11 +6,10 @@ import re
 from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.browser.checks import SCHEMES, SHIFT, WIDTHS, problems, shifted, watch_shifts, weigh
 from tests.browser.conftest import PATIENCE_MS, Reader
-from tests.browser.weights import weigh
 from tests.play import Play
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -84,14 +83,22 @@ def test_the_page_says_its_piece_without_javascript(shared_play: Play, reader: R
     assert one.open("/").locator("#runlist-body .outcome").count() >= 1
 
 
-@pytest.mark.parametrize("width", [1440, 768, 390, 320])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_page_fits_and_axe_finds_nothing(shared_play: Play, reader: ReaderOf, width: int, scheme: str) -> None:
     one = reader(shared_play.url, viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = one.open("/")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    findings = Axe().run(page).response["violations"]
-    assert [(f["id"], [n["html"] for n in f["nodes"]]) for f in findings] == []
+    assert problems(page, width) == []
+
+
+def test_nothing_on_the_page_jumps_while_an_order_runs(shared_play: Play, reader: ReaderOf) -> None:
+    one = reader(shared_play.url, viewport={"width": 1440, "height": 900})
+    page = one.open("/")
+    watch_shifts(page)
+    page.locator("#stop-1 label").click()
+    page.get_by_role("button", name="Run the order").click()
+    one.wait_for_end("compensated")
+    assert shifted(page) <= SHIFT
 
 
 def test_the_page_is_light(shared_play: Play, reader: ReaderOf) -> None:
