@@ -21,13 +21,19 @@ from playground.routing import application_for
 from sagas.clock import cancel_and_wait
 from sagas.models import Run
 from sagas.runs import create_run, retry_saga
-from tests.engine import drive, fault, finish, scenario, working
+from tests.engine import drive, fault, finish, working
+from tests.engine import scenario as hurried
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
 PATIENCE = 20  # seconds until a message that does not come fails a test
 QUIET = 0.2  # seconds in which nothing may come
 OWN = (b"host", b"localhost:8000")
+
+
+def scenario(*faults: Any, **fields: Any) -> dict[str, Any]:
+    """Return a scenario in which no answer is late by chance."""
+    return hurried(*faults, **{"timeout_ms": 2500, **fields})
 
 
 def row_of(run: Run) -> dict[str, Any]:
@@ -63,19 +69,19 @@ def test_a_run_that_waits_for_a_person_says_so() -> None:
 
 
 def test_a_checkout_that_was_abandoned_has_no_way_back() -> None:
-    row = ran(fault("notify-warehouse", "error"), mode="none", timeout_ms=2500)
+    row = ran(fault("notify-warehouse", "error"), mode="none")
     assert row["steps"] == ["done", "done", "done", "failed", "skipped"]
     assert (row["back"], row["state"], row["word"]) == ([""] * 5, "failed", "abandoned")
 
 
 def test_an_order_that_is_lost_shows_where_its_event_died() -> None:
-    row = ran(fault("notify-warehouse", "drop-event"), mode="choreography", timeout_ms=2500)
+    row = ran(fault("notify-warehouse", "drop-event"), mode="choreography")
     assert row["steps"] == ["done", "done", "done", "failed", "idle"]
     assert (row["back"], row["state"], row["word"]) == ([""] * 5, "failed", "lost")
 
 
 def test_where_nobody_drives_the_way_back_is_that_of_the_steps_that_were_done() -> None:
-    row = ran(fault("notify-warehouse", "drop-event"), mode="choreography", timeout_ms=2500, watcher_ms=1500)
+    row = ran(fault("notify-warehouse", "drop-event"), mode="choreography", watcher_ms=1500)
     assert row["steps"] == ["done", "done", "done", "failed", "idle"]
     assert row["back"] == ["compensated", "compensated", "compensated", "", ""]
     assert (row["state"], row["word"]) == ("compensated", "all undone")
@@ -194,7 +200,7 @@ async def test_the_table_is_sent_at_most_twice_a_second_however_much_happens() -
     async with looking() as line, working() as (book, _, wait):
         book.listen(live.publish)
         noting = asyncio.create_task(note(line))
-        runs = [await made(latency_ms=200, timeout_ms=2000) for _ in range(4)]
+        runs = [await made(latency_ms=200) for _ in range(4)]
         await wait([run.pk for run in runs])
         await cancel_and_wait(noting)
     assert len(sent) > 1
