@@ -31,6 +31,7 @@ COUNTED = (
     "pending",
     "double_charges",
     "oversold",
+    "kept_back_sold",
 )
 
 
@@ -99,6 +100,8 @@ def _row(row: Row) -> dict[str, Any]:
 def _never_right(books: Books) -> Iterator[str]:
     if over := books.counts["oversold"]:
         yield f"Inventory has promised {over} more than it has."
+    if against := books.counts["kept_back_sold"]:
+        yield f"Inventory has promised {against} of what it keeps back."
     if books.counts["double_charges"]:
         charges = Counter(row.order for row in books.ledgers.get("payments", ()) if row.kind == "charge")
         for order, n in sorted(charges.items()):

@@ -98,6 +98,7 @@ class Scenario(_Strict):
     mode: Mode = "orchestration"
     orders: int = Field(default=1, ge=1, le=8)
     stock: int = Field(default=3, ge=0, le=100)
+    keep_back: int = Field(default=0, ge=0, le=100)
     faults: list[FaultSpec] = Field(default_factory=list, max_length=MAX_FAULTS)
     idempotency: bool = True
     key_scope: Literal["step", "order"] = "step"

@@ -17,6 +17,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sagas import secondhand
 from sagas.clock import Clock, cancel_and_wait, spawn
 from sagas.decider import Call as Attempt
 from sagas.decider import key_of
@@ -193,7 +194,7 @@ class Wire:
         call = self._call(state, attempt.step, attempt.key, attempt.op)
         seen = await asyncio.get_running_loop().run_in_executor(service.executor, service.look, handler, call)
         await self._schedule.meet(state.saga)
-        return seen
+        return secondhand.decided(seen)
 
     async def _journey(self, state: SagaState, attempt: Attempt, fault: str, seen: Any) -> Entry | None:
         """Return the driver's entry, or None when the answer is lost on the way back."""

@@ -37,6 +37,7 @@ class RunPlan:
     mode: str = "orchestration"
     orders: int = 1
     stock: int = 3
+    keep_back: int = 0
     faults: tuple[Fault, ...] = ()
     idempotency: bool = True
     key_scope: str = "step"

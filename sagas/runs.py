@@ -45,7 +45,7 @@ def create_run(scenario: Mapping[str, Any]) -> Run:
     run_id = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
     orders = [f"ord-{FIRST_ORDER + n}" for n in range(plan.orders)]
     for name in dict.fromkeys(step.service for step in definition.steps):
-        catalog.SERVICES[name].seed(run_id, orders=orders, stock=plan.stock)
+        catalog.SERVICES[name].seed(run_id, orders=orders, stock=plan.stock, keep_back=plan.keep_back)
     run = Run(id=run_id, definition=definition.name, version=definition.version, scenario=dict(scenario))
     run.payload = {"item": ITEM, "amount": PRICE_CENTS}
     sagas = [Saga(id=f"{run_id}-{n}", run=run, index=n, order=order) for n, order in enumerate(orders, 1)]

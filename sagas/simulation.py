@@ -172,7 +172,7 @@ def _run(definition: SagaDefinition, plan: RunPlan) -> SimulatedRun:
     services = {name: catalog.SERVICES[name] for name in dict.fromkeys(step.service for step in definition.steps)}
     loaded = _new_run(definition, plan)
     for service in services.values():
-        service.seed(loaded.run, orders=list(loaded.sagas.values()), stock=plan.stock)
+        service.seed(loaded.run, orders=list(loaded.sagas.values()), stock=plan.stock, keep_back=plan.keep_back)
     book, clock, calls = MemoryJournal(loaded.run), VirtualClock(EPOCH_MS), Calls(plan.seed)
     twins = {name: service.on(calls) for name, service in services.items()}
     ports = Ports(journal=book, services=twins, clock=clock, owner=OWNER)

@@ -17,10 +17,12 @@ from sagas.worker import Pace, Worker
 
 FAST = {
     "latency_ms": 0,
-    "timeout_ms": 40,
+    "timeout_ms": 2500,  # no answer is late by chance
     "retry": {"max_attempts": 3, "initial_ms": 2, "max_ms": 20},
     "compensation_retry": {"max_attempts": 3, "initial_ms": 2, "max_ms": 20},
 }
+SILENT = ("timeout", "lost-reply", "late")
+SILENCE_MS = 150  # where an answer is to be missed
 PATIENCE_SECONDS = 60
 
 
@@ -56,7 +58,9 @@ def fault(step: str, kind: str, *, on: str = "action", times: int | None = None)
 
 
 def scenario(*faults: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
-    return {**FAST, "faults": list(faults), **fields}
+    """Return a scenario in a hurry: an attempt that gets no answer by design is given up soon, no other one is."""
+    silent = any(each["kind"] in SILENT for each in faults)
+    return {**FAST, **({"timeout_ms": SILENCE_MS} if silent else {}), "faults": list(faults), **fields}
 
 
 @asynccontextmanager

@@ -6,9 +6,10 @@ import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sagas import catalog
+from sagas import catalog, secondhand
 from sagas.definition import SagaDefinition, Step
 from sagas.errors import DefinitionInvalid
+from sagas.services.inventory import shelf
 from sagas.services.payments.handlers import charge_payment
 from sagas.services.warehouse.handlers import notify_warehouse, recall_pick
 
@@ -85,12 +86,10 @@ RULES: Sequence[Rule] = (
         "Inventory and then decides by the answer holds a second copy of its rule. The rule itself moves on; "
         "the copy goes on selling.",
         figure="edges",
-        kept=Case(
-            url="/acts/4/?lock=fail-fast&schedule=0,1", shows="Inventory checks and holds in one stroke, itself."
-        ),
+        kept=Case(url="/acts/2/?stock=1&keep_back=1", shows="Inventory keeps its last lamp back, and says no itself."),
         broken=Case(
-            url="/acts/4/?lock=off&schedule=1,0,0,1",
-            shows="Ben carries the answer “one left” past the purchase that Ana makes, and buys by it.",
+            url="/acts/2/?stock=1&keep_back=1&lock=off",
+            shows="A copy of the rule has not heard of that, and sells the lamp in the window.",
         ),
     ),
 )
@@ -124,6 +123,14 @@ def hasty_code() -> list[Line]:
     """Return the lines of `without_a_way_back`, as they are run."""
     body = inspect.getsource(without_a_way_back).splitlines()[1:]
     return [Line(line[4:], "compensation=" in line) for line in body]
+
+
+def rule_held_twice() -> list[list[Line]]:
+    """Return both copies of one stock rule as they are in use, each below the name of its file."""
+    return [
+        [Line(f"# {rule.__module__.replace('.', '/')}.py"), *map(Line, inspect.getsource(rule).splitlines())]
+        for rule in (shelf.may_sell, secondhand.may_sell)
+    ]
 
 
 def order_code() -> list[Line]:

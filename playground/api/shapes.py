@@ -86,6 +86,7 @@ class Facts(Schema):
     pending: int
     double_charges: int
     oversold: int
+    kept_back_sold: int
     consistent: bool
     violations: list[str]
 

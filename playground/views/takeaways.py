@@ -17,6 +17,7 @@ def page(request: Request) -> HttpResponse:
         "rules": takeaways.RULES,
         "refusal": takeaways.refusal(),
         "hasty": takeaways.hasty_code(),
+        "copies": takeaways.rule_held_twice(),
         "code": takeaways.order_code(),
     }
     return render(request, "takeaways.html", context)

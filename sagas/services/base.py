@@ -157,15 +157,22 @@ class Service:
         if connection.errors_occurred:
             connection.close_if_unusable_or_obsolete()
 
-    def seed(self, world: str, *, orders: Sequence[str], stock: int) -> None:
-        """Give a world its share of this service; a world that has it is left as it is."""
+    def seed(self, world: str, *, orders: Sequence[str], stock: int, keep_back: int = 0) -> None:
+        """Give a world its share of this service; a world that has it is left as it is.
+
+        `keep_back` is how many of the `stock` units the service does not sell.
+        """
         with atomic(self.name):
             _, new = self.worlds._default_manager.get_or_create(pk=world)
             if new:
                 self.furnish(world, orders, stock)
+                self.hold_back(world, keep_back)
 
     def furnish(self, world: str, orders: Sequence[str], stock: int) -> None:
         """Add the records that a new world begins with."""
+
+    def hold_back(self, world: str, units: int) -> None:
+        """Change the rule by which units are sold: this many are not for sale."""
 
     def ledger(self, world: str, after: int = 0) -> list[Row]:
         """Return the ledger rows of a world with a number above `after`, in order."""

@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, Page, expect
 
 PATIENCE_MS = 20_000
 
+expect.set_options(timeout=PATIENCE_MS)
+
 
 @dataclass
 class Reader:

@@ -150,6 +150,7 @@ def test_a_finished_run_shows_its_sagas_its_services_and_its_facts(client: Clien
         "pending": 0,
         "double_charges": 0,
         "oversold": 0,
+        "kept_back_sold": 0,
         "consistent": True,
         "violations": [],
     }

@@ -21,19 +21,13 @@ from playground.routing import application_for
 from sagas.clock import cancel_and_wait
 from sagas.models import Run
 from sagas.runs import create_run, retry_saga
-from tests.engine import drive, fault, finish, working
-from tests.engine import scenario as hurried
+from tests.engine import drive, fault, finish, scenario, working
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
 PATIENCE = 20  # seconds until a message that does not come fails a test
 QUIET = 0.2  # seconds in which nothing may come
 OWN = (b"host", b"localhost:8000")
-
-
-def scenario(*faults: Any, **fields: Any) -> dict[str, Any]:
-    """Return a scenario in which no answer is late by chance."""
-    return hurried(*faults, **{"timeout_ms": 2500, **fields})
 
 
 def row_of(run: Run) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def test_an_order_that_goes_through_is_in_every_ledger(open_shop: OpenShop) -> N
         "delivery": [("book", 1, "", "")],
     }
     assert shop.facts() == {
-        "units_held": 0, "units_sold": 1, "stock_left": 2, "oversold": 0, "pending": 0, "orders_confirmed": 1,
+        "units_held": 0, "units_sold": 1, "stock_left": 2, "oversold": 0, "kept_back_sold": 0, "pending": 0, "orders_confirmed": 1,
         "charged": 4900, "refunded": 0, "charges": 1, "double_charges": 0, "picks_active": 1, "slots_booked": 1,
     }  # fmt: skip
 

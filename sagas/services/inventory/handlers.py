@@ -20,11 +20,10 @@ def reserve_inventory(delivery: Delivery) -> dict[str, Any]:
 
 def hold_what_was_seen(delivery: Delivery, seen: unlocked.Seen) -> dict[str, Any]:
     """Return the unit that is held now, whoever holds it too. Raises Refused when none was seen."""
-    if isinstance(seen, Refused):
-        raise seen
-    flagged = unlocked.flag(delivery, seen)
-    delivery.write("hold", 1, record=seen, lock="acquired" if flagged else "")
-    return {"unit": seen}
+    unit = seen.unit(delivery.order)
+    flagged = unlocked.flag(delivery, unit)
+    delivery.write("hold", 1, record=unit, lock="acquired" if flagged else "")
+    return {"unit": unit}
 
 
 def release_inventory(delivery: Delivery) -> dict[str, Any]:

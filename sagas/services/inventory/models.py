@@ -9,7 +9,9 @@ from sagas.services.locks import LockableRow
 
 
 class WorldRow(models.WorldRow):
-    pass
+    """A world's shelf; `kept_back` units of it are not for sale."""
+
+    kept_back = django.PositiveIntegerField(default=0)
 
 
 class LedgerRow(models.LedgerRow):

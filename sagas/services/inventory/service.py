@@ -35,6 +35,9 @@ class Inventory(Service):
     def furnish(self, world: str, orders: Sequence[str], stock: int) -> None:
         Unit.objects.bulk_create(Unit(world=world, record=f"unit-{n}", state=locks.FREE) for n in range(1, stock + 1))
 
+    def hold_back(self, world: str, units: int) -> None:
+        WorldRow.objects.filter(pk=world).update(kept_back=units)
+
     def pending(self, world: str) -> list[dict[str, str]]:
         return locks.pending(Unit, world)
 
@@ -42,12 +45,14 @@ class Inventory(Service):
         sums = ledger.totals(LedgerRow, world)
         sold = -sums.get("sell", 0)
         held = sums.get("hold", 0) + sums.get("release", 0) - sold + shelf.handed_over(world)
+        kept_back = WorldRow.objects.values_list("kept_back", flat=True).get(pk=world)
         states = list(Unit.objects.filter(world=world).values_list("state", flat=True))
         return {
             "units_held": held,
             "units_sold": sold,
             "stock_left": len(unlocked.on_hand(world)),
             "oversold": max(0, held + sold - len(states)),
+            "kept_back_sold": min(kept_back, max(0, held + sold - max(0, len(states) - kept_back))),
             "pending": states.count(locks.PENDING),
         }
 

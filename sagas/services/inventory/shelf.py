@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from sagas.errors import ServiceMisused
 from sagas.services import locks
 from sagas.services.base import Delivery, Queued, Refused
-from sagas.services.inventory.models import LedgerRow, Ticket, Unit
+from sagas.services.inventory.models import LedgerRow, Ticket, Unit, WorldRow
 
 SOLD = "sold"
 
@@ -29,13 +29,19 @@ def ask(delivery: Delivery) -> str:
     if delivery.call.lock == "wait" and (handed := _take_handed(delivery)):
         return handed
     free = Unit.objects.filter(world=delivery.world, state=locks.FREE).order_by("pk")
-    while (unit := free.first()) is not None:
-        if locks.claim(unit, delivery.order):
-            return unit.record
+    kept_back = WorldRow.objects.values_list("kept_back", flat=True).get(pk=delivery.world)
+    while may_sell(len(units := list(free)), kept_back):
+        if locks.claim(units[0], delivery.order):
+            return units[0].record
     held = Unit.objects.filter(world=delivery.world, state=locks.PENDING).order_by("pk").first()
     if held is None:
-        raise Refused("out of stock")
+        raise Refused("not for sale" if units else "out of stock")
     raise ways[delivery.call.lock](delivery, held)
+
+
+def may_sell(free: int, kept_back: int) -> bool:
+    """Inventory's rule: it sells while more units are free than it keeps back."""
+    return free > kept_back
 
 
 def let_go(world: str, record: str, owner: str) -> None:
@@ -51,7 +57,7 @@ def let_go(world: str, record: str, owner: str) -> None:
 def sell(world: str, record: str, owner: str) -> None:
     """Make a PENDING unit the order's own; when it was the last one, nobody has anything to wait for."""
     locks.settle(Unit, world, record, owner, SOLD)
-    if not Unit.objects.filter(world=world).exclude(state=SOLD).exists():
+    if not Unit.objects.filter(world=world, state=locks.PENDING).exists():
         Ticket.objects.filter(world=world).delete()
 
 

@@ -11,6 +11,7 @@ Source: Berenson et al., "A Critique of ANSI SQL Isolation Levels", 1995: P4, th
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from sagas.services import locks, sql
 from sagas.services.base import Delivery, Refused
@@ -19,17 +20,27 @@ from sagas.services.inventory.shelf import SOLD
 
 NO_LOCK = ("off", "naive")
 
-Seen = str | Refused
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What stood on the shelf: the units that were on hand, and what is said where none is taken."""
+
+    units: tuple[str, ...]
+    refusal: Refused
+
+    def unit(self, order: str) -> str:
+        """Return the unit that an order takes. Raises the refusal where there is none."""
+        if not self.units:
+            raise self.refusal
+        # Orders of consecutive numbers reach for different units, so that only a shortage makes them collide.
+        return self.units[_number(order) % len(self.units)]
 
 
 def look(delivery: Delivery) -> Seen:
-    """Return the unit that this order is going to hold, or why it gets none."""
-    free = on_hand(delivery.world)
-    if free:
-        # Orders of consecutive numbers reach for different units, so that only a shortage makes them collide.
-        return free[_number(delivery.order) % len(free)]
+    """Return what stands on the shelf now. Whether it may be sold is for whoever asked to say."""
     flagged = Unit.objects.filter(world=delivery.world, state=locks.PENDING).order_by("pk").first()
-    return Refused("locked", record=flagged.record, owner=flagged.owner) if flagged else Refused("out of stock")
+    refusal = Refused("locked", record=flagged.record, owner=flagged.owner) if flagged else Refused("out of stock")
+    return Seen(tuple(on_hand(delivery.world)), refusal)
 
 
 def flag(delivery: Delivery, record: str) -> bool:
