@@ -3,7 +3,8 @@
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
-WORKERS ?= 2
+# Of the tests: they wait more than they compute.
+WORKERS ?= 4
 CHROMIUM := /usr/bin/chromium
 NODE := $(or $(shell command -v node),/usr/bin/node)
 
@@ -23,7 +24,7 @@ play: $(STAMP)
 	$(BIN)/python manage.py play --host "$(HOST)" --port "$(PORT)"
 
 test: $(STAMP) $(CHROMIUM) $(NODE) lint
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -139,10 +139,12 @@ def engine_databases(django_db_setup: None, django_db_blocker: DjangoDbBlocker) 
 @pytest.fixture(autouse=True)
 def _journals_may_be_flushed(request: pytest.FixtureRequest) -> Iterator[None]:
     """Marks every run as pruned before a transactional test empties the tables: nothing else may delete one."""
-    if "transactional_db" in request.fixturenames:
+    marked = request.node.get_closest_marker("django_db")
+    empties = "transactional_db" in request.fixturenames or (marked and marked.kwargs.get("transaction"))
+    if empties:
         request.getfixturevalue("transactional_db")
     yield
-    if "transactional_db" in request.fixturenames:
+    if empties:
         from sagas.models import Run
 
         Run.objects.update(pruning=True)

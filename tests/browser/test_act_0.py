@@ -11,8 +11,6 @@ from tests.browser.checks import SCHEMES, SHIFT, WIDTHS, problems, shifted, watc
 from tests.browser.conftest import PATIENCE_MS, Reader
 from tests.play import Play
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 BRISK = "/acts/0/?fault=notify-warehouse:error&latency_ms=120"
 
 ReaderOf = Callable[..., Reader]

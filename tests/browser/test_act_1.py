@@ -13,8 +13,6 @@ from tests.browser.checks import SCHEMES, SHIFT, WIDTHS, problems, shifted, watc
 from tests.browser.conftest import PATIENCE_MS, Reader
 from tests.play import Play
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 PACE = "latency_ms=100&timeout_ms=800&retry=2,50,2"
 LOSE_FOUR = f"/acts/1/?fault=notify-warehouse:timeout&{PACE}"
 LANES = ("c-", "o-")

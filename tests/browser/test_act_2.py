@@ -12,8 +12,6 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import PATIENCE_MS, Reader
 from tests.play import Play
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 STEPS = ["reserve-inventory", "create-order", "charge-payment", "notify-warehouse", "book-delivery"]
 BRISK = "latency_ms=120&compensation_retry=4,60,2"
 BREAK_FOUR = f"/acts/2/?fault=notify-warehouse:error&{BRISK}"

@@ -11,8 +11,6 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Reader
 from tests.play import Play
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 BRISK = "latency_ms=60&compensation_retry=4,60,2"
 
 ReaderOf = Callable[..., Reader]

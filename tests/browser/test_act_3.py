@@ -11,8 +11,6 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import PATIENCE_MS, Reader
 from tests.play import Play
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 BRISK = "latency_ms=60&timeout_ms=300&retry=3,100,2"
 
 ReaderOf = Callable[..., Reader]

@@ -13,8 +13,6 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import PATIENCE_MS, Reader
 from tests.play import Play
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 BRISK = "latency_ms=60"
 
 ReaderOf = Callable[..., Reader]

@@ -12,8 +12,6 @@ from tests.browser.checks import SCHEMES, SHIFT, WIDTHS, problems, shifted, watc
 from tests.browser.conftest import PATIENCE_MS, Reader
 from tests.play import Play
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 BRISK = "latency_ms=0&fault=create-order:error"
 
 ReaderOf = Callable[..., Reader]

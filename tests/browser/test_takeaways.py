@@ -11,8 +11,6 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Reader
 from tests.play import Play
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 ReaderOf = Callable[..., Reader]
 
 

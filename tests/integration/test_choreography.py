@@ -13,8 +13,6 @@ from sagas.projection import project
 from sagas.tape import fold
 from tests.engine import Finished, drive, fault, scenario
 
-pytestmark = pytest.mark.xdist_group("choreography")
-
 STEPS = [step.name for step in catalog.ORDER.steps]
 ENDS = {"completed": "completed", "compensated": "compensated", "needs-operator": "lost"}
 KINDS = ["decline", "error", "timeout", "lost-reply", "duplicate", "late"]

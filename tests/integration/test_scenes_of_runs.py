@@ -15,7 +15,7 @@ from sagas.entries import Kind, Lane, Op
 from sagas.plan import plan_from_json
 from tests.engine import Finished, drive, fault, scenario
 
-pytestmark = [pytest.mark.usefixtures("engine_databases"), pytest.mark.xdist_group("scenes of runs")]
+pytestmark = pytest.mark.usefixtures("engine_databases")
 
 CHARGE, PICK, BOOK = "charge-payment", "notify-warehouse", "book-delivery"
 PATIENT = {"timeout_ms": 2500}  # no answer is late by chance
