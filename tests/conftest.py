@@ -148,3 +148,16 @@ def _journals_may_be_flushed(request: pytest.FixtureRequest) -> Iterator[None]:
         from sagas.models import Run
 
         Run.objects.update(pruning=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints what tests measured against the budgets of the pages."""
+    measured = [
+        str(text)
+        for report in terminalreporter.getreports("passed")
+        for name, text in report.user_properties
+        if name == "budget"
+    ]
+    if measured:
+        terminalreporter.section("pages against their budgets")
+        terminalreporter.write_line("\n".join(sorted(measured)))

@@ -31,7 +31,7 @@ def problems(page: Page, width: int) -> list[Any]:
 
 
 def weigh(one: Reader, path: str) -> dict[str, float]:
-    """Return kilobytes of script and of style; prints them, and fails beyond the budgets."""
+    """Return kilobytes of script and of style; fails beyond the budgets."""
     heard: list[Response] = []
 
     def hear(response: Response) -> None:
@@ -45,7 +45,6 @@ def weigh(one: Reader, path: str) -> dict[str, float]:
     for response in {response.url: response for response in heard}.values():
         if response.request.resource_type in weights:
             weights[response.request.resource_type] += len(gzip.compress(response.body())) / 1000
-    print(f"{path}: {weights['script']:.1f} kB of script, {weights['stylesheet']:.1f} kB of style")  # noqa: T201
     for kind, budget in BUDGETS.items():
         assert 0 < weights[kind] <= budget, kind
     return weights

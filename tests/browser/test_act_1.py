@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.checks import SCHEMES, SHIFT, WIDTHS, problems, shifted, watch_shifts, weigh
+from tests.browser.checks import SCHEMES, SHIFT, WIDTHS, problems, shifted, watch_shifts
 from tests.browser.conftest import PATIENCE_MS, Reader
 from tests.play import Play
 
@@ -290,7 +290,3 @@ def test_a_bad_address_shows_the_page_with_the_field_that_is_wrong(
     assert answer.status == 400
     expect(one.page.locator(f"[data-field='{named}']")).to_be_visible()
     one.console.clear()  # the browser reports the status 400 by itself
-
-
-def test_the_page_is_light(shared_play: Play, reader: ReaderOf) -> None:
-    weigh(reader(shared_play.url), "/acts/1/")

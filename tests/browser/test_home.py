@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.checks import SCHEMES, SHIFT, WIDTHS, problems, shifted, watch_shifts, weigh
+from tests.browser.checks import SCHEMES, SHIFT, WIDTHS, problems, shifted, watch_shifts
 from tests.browser.conftest import PATIENCE_MS, Reader
 from tests.play import Play
 
@@ -97,7 +97,3 @@ def test_nothing_on_the_page_jumps_while_an_order_runs(shared_play: Play, reader
     page.get_by_role("button", name="Run the order").click()
     one.wait_for_end("compensated")
     assert shifted(page) <= SHIFT
-
-
-def test_the_page_is_light(shared_play: Play, reader: ReaderOf) -> None:
-    weigh(reader(shared_play.url), "/")
