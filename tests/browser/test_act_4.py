@@ -98,6 +98,23 @@ def test_the_reader_is_the_scheduler(shared_play: Play, reader: ReaderOf) -> Non
     expect(page.locator("#shelf-says")).to_contain_text("Ben has the lamp")
 
 
+def test_the_race_works_by_keyboard(shared_play: Play, reader: ReaderOf) -> None:
+    one = reader(shared_play.url)
+    page = one.open("/acts/4/?lock=off&latency_ms=0")
+    page.locator("input[name=lock]:checked").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator("input[value=wait]")).to_be_checked()
+    page.locator("details.moves summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("BA")
+    page.keyboard.press("Enter")
+    run = at_rest(one)
+    assert (run["scenario"]["lock"], run["scenario"]["schedule"]) == ("wait", [1, 0])
+    assert states(run) == ["compensated", "completed"]
+
+
 def test_two_hundred_races_and_the_map_open_real_runs(shared_play: Play, reader: ReaderOf) -> None:
     one = reader(shared_play.url)
     page = one.open("/acts/4/?lock=off")
