@@ -77,7 +77,8 @@ class Diagram:
             yield self._arrow(self._service(entry), "-->>", DRIVER, entry, f"done{replayed}")
 
     def refused(self, entry: Entry) -> Lines:
-        said = f"{entry.detail['status']} {entry.detail['reason']}"
+        status, reason = str(entry.detail["status"]), str(entry.detail["reason"])
+        said = reason if status in reason else f"{status} {reason}"
         if self._driver:
             yield self._arrow(self._service(entry), "-->>", DRIVER, entry, said)
         else:
