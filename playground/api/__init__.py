@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
-from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
 from playground.api import exports, runs, sagas
+from playground.api.described import DescribedAPI
 from playground.api.wire import problem, reply
 from playground.scenario_errors import ScenarioInvalid
 from sagas.errors import CommandRefused, DefinitionUnknown, RunUnknown
 
-api = NinjaAPI(
+api = DescribedAPI(
     title="Five Ledgers",
     version="1",
     description="Runs of sagas: start one, watch it, read what every service wrote down.",
