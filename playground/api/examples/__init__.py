@@ -41,7 +41,7 @@ def _id_of(body: object) -> str:
 
 def _curl(method: str, path: str, body: object) -> str:
     """Return one line. Nothing in a path is special to a shell but `$RUN`, which is meant to be."""
-    url = f"'{HOST}{path}'" if "&" in path else f"{HOST}{path}"
+    url = f'"{HOST}{path}"' if "?" in path else f"{HOST}{path}"
     sent = "" if body is None else f" {JSON_TYPE} -d {shlex.quote(json.dumps(body))}"
     verb = " -X POST" if method.upper() == "POST" and body is None else ""
     return f"curl -s{verb} {url}{sent}"
