@@ -61,9 +61,7 @@ def _known(request: Any, *, path: str, picture: str, frame: str, title: str, sen
         "image": request.build_absolute_uri(picture),
         "width": card.WIDTH,
         "height": card.HEIGHT,
-        "embed": request.build_absolute_uri(frame),
-        "frame_width": frames.WIDTH,
-        "frame_height": frames.HEIGHT,
+        "snippet": frames.snippet(request.build_absolute_uri(frame), title),
         "title": title,
         "description": sentence,
     }
