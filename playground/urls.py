@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from playground import health, metrics
 from playground.api import api
-from playground.views import act0, act1, act2, act3, act4, pages, styles, takeaways
+from playground.views import act0, act1, act2, act3, act4, cards, embed, oembed, pages, styles, takeaways
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.home, name="home"),
@@ -24,6 +24,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("takeaways/", takeaways.page, name="takeaways"),
     path("runs/<str:run_id>/", pages.run, name="run"),
     path("runs/<str:run_id>/sagas/<str:saga_id>/retry", pages.retry, name="retry"),
+    path("runs/<str:run_id>/embed/", embed.run, name="run-embed"),
+    path("runs/<str:run_id>/card.png", cards.run, name="run-card"),
+    path("lab/embed/", embed.lab, name="lab-embed"),
+    path("lab/card.png", cards.lab, name="lab-card"),
+    path("oembed", oembed.answer, name="oembed"),
     path("styles/<str:names>.<slug:version>.css", styles.sheet, name="styles"),
     path("api/", api.urls),
     path("admin/", admin.site.urls),

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
-from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
-from playground.api import runs, sagas
+from playground.api import exports, runs, sagas
+from playground.api.described import DescribedAPI
 from playground.api.wire import problem, reply
 from playground.scenario_errors import ScenarioInvalid
 from sagas.errors import CommandRefused, DefinitionUnknown, RunUnknown
 
-api = NinjaAPI(
+api = DescribedAPI(
     title="Five Ledgers",
     version="1",
     description="Runs of sagas: start one, watch it, read what every service wrote down.",
     urls_namespace="api",
 )
 api.add_router("", runs.router)
+api.add_router("", exports.router)
 api.add_router("", sagas.router)
 
 

@@ -14,6 +14,7 @@ from django.core.management import BaseCommand, CommandError
 from rich.console import Console
 
 from playground import worlds
+from playground.management import exporting
 from playground.management.printing import entry_line, outcome_line
 from playground.management.scenarios import scenario_from_options
 from sagas import journal
@@ -39,10 +40,13 @@ class Command(BaseCommand):
         run.add_argument("--fault", action="append", default=[], metavar="STEP[.compensation]:KIND[:TIMES]")
         resume = commands.add_parser("resume", help=f"go on with a run that another process left; {ENDS}")
         resume.add_argument("run", help="the id of the run")
+        exporting.add_arguments(commands)
         for command in (run, resume):
             command.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
 
     def handle(self, *, what: str, **options: Any) -> None:
+        if what == "export":
+            return exporting.handle(self.stdout, **options)
         run = self._start(options) if what == "run" else self._find(options["run"])
         reader = Terminal(run.pk, as_json=options["json"])
         reader.show(run.pk, journal.read_all(run.pk))

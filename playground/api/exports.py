@@ -1,0 +1,42 @@
+"""A run as a file to take away, over HTTP."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router
+from ninja.decorators import decorate_view
+
+from playground import export
+from playground.api.shapes import Problems
+from playground.api.wire import from_our_pages, problem
+from playground.scenario_errors import listed
+
+FORMATS = (*export.FORMATS, *export.PLANNED)
+
+router = Router(tags=["runs"])
+
+_FILES = {form.content_type.partition(";")[0]: {"schema": {"type": "string"}} for form in export.FORMATS.values()}
+
+
+@router.get(
+    "/runs/{slug:id}/export",
+    response={404: Problems, 409: Problems, 422: Problems, 501: Problems},
+    summary="A run as a file",
+    openapi_extra={"responses": {200: {"description": "The file", "content": _FILES}}},
+)
+@decorate_view(from_our_pages)
+def export_run(request: HttpRequest, id: str, format: Query[str]) -> HttpResponse:
+    """`journal`: all of it as JSON. `mermaid`: a sequence diagram. `otlp`: traces. `pytest`: a test that runs it again.
+
+    `asl`, `temporal` and `durable` are not there yet: 501.
+    """
+    if format not in FORMATS:
+        return problem(422, "format", f"must be {listed(FORMATS)}")
+    try:
+        file = export.export(id, format)
+    except export.NotThereYet as error:
+        return problem(501, "format", str(error))
+    except export.ExportRefused as error:
+        return problem(409, "format", str(error))
+    headers = {"Content-Disposition": f'attachment; filename="{file.name}"', "Cache-Control": "no-store"}
+    return HttpResponse(file.text, content_type=file.content_type, headers=headers)

@@ -1,0 +1,58 @@
+"""A run to take away: one module a format, and the registry that knows them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from playground.export import journal, mermaid, otlp, pytestfile
+from playground.export.taken import ExportRefused, Taken, take
+
+__all__ = ["FORMATS", "PLANNED", "ExportRefused", "File", "NotThereYet", "export"]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How a run is written: `{}` of `name` is the run's id."""
+
+    write: Callable[[Taken], str]
+    name: str
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A run in one format, under the name that it would be saved with."""
+
+    name: str
+    content_type: str
+    text: str
+
+
+FORMATS: Mapping[str, Format] = {
+    "journal": Format(journal.write, "run-{}.json", "application/json"),
+    "mermaid": Format(mermaid.write, "run-{}.mmd", "text/vnd.mermaid; charset=utf-8"),
+    "otlp": Format(otlp.write, "run-{}.otlp.json", "application/json"),
+    "pytest": Format(pytestfile.write, "test_run_{}.py", "text/x-python; charset=utf-8"),
+}
+PLANNED = ("asl", "temporal", "durable")  # named in the API, and not written yet
+
+
+class NotThereYet(Exception):
+    """A format that will come."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the format {name} is not there yet; there are {', '.join(FORMATS)}")
+
+
+def export(run_id: str, name: str) -> File:
+    """Return a run in a format of FORMATS or PLANNED.
+
+    Raises RunUnknown, NotThereYet, DefinitionUnknown for a run whose definition this process
+    lacks, and ExportRefused where a run cannot be written this way.
+    """
+    taken = take(run_id)
+    if name in PLANNED:
+        raise NotThereYet(name)
+    found = FORMATS[name]
+    return File(found.name.format(run_id), found.content_type, found.write(taken))

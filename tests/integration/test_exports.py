@@ -1,0 +1,244 @@
+"""A run taken away in each format: what is in the file, and what the API and the terminal say."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from google.protobuf import json_format
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from playground import export
+from playground.export import journal as journal_format
+from playground.export.taken import take
+from sagas.entries import Kind
+from sagas.models import Run
+from sagas.runs import create_run, retry_saga
+from tests.engine import Finished, drive, fault, finish, scenario
+
+pytestmark = pytest.mark.usefixtures("engine_databases")
+
+PATIENT = {"timeout_ms": 4000}
+HOSTILE = 'mended;\nend # <b>"{x}" %% Note over'
+CHARGE, PICK, BOOK = "charge-payment", "notify-warehouse", "book-delivery"
+
+SCENARIOS: dict[str, dict[str, Any]] = {
+    "completed": scenario(**PATIENT),
+    "retried": scenario(fault(CHARGE, "error", times=2), **PATIENT),
+    "lost reply": scenario(fault(CHARGE, "lost-reply", times=1), timeout_ms=60),
+    "lost call": scenario(fault(CHARGE, "timeout", times=1), timeout_ms=60),
+    "crash": scenario(fault(CHARGE, "crash-after", times=1), **PATIENT),
+    "stuck": scenario(fault(PICK, "decline"), fault(CHARGE, "error", on="compensation", times=3), **PATIENT),
+    "two": scenario(orders=2, stock=1, lock="wait", **PATIENT),
+    "dropped": scenario(fault(PICK, "drop-event"), mode="choreography", **PATIENT),
+    "no way back": scenario(fault(PICK, "error"), mode="none", **PATIENT),
+}
+
+
+@pytest.fixture(scope="module")
+def runs(engine_databases: None) -> dict[str, Finished]:
+    found = dict(zip(SCENARIOS, drive(*SCENARIOS.values()), strict=True))
+    stuck = found["stuck"].run.pk
+    retry_saga(f"{stuck}-1", who="ada", why=HOSTILE)
+    (found["stuck"],) = finish(Run.objects.get(pk=stuck))
+    return found
+
+
+@pytest.fixture(params=SCENARIOS)
+def run(request: pytest.FixtureRequest, runs: dict[str, Finished]) -> Finished:
+    return runs[request.param]
+
+
+def text_of(run: Finished, form: str) -> str:
+    return export.export(run.run.pk, form).text
+
+
+def test_a_journal_read_again_is_the_run(run: Finished) -> None:
+    text = text_of(run, "journal")
+    taken = journal_format.read(text)
+    assert taken == take(run.run.pk)
+    assert list(taken.entries) == run.entries
+    assert journal_format.write(taken) == text
+
+
+@pytest.mark.parametrize("form", export.FORMATS)
+def test_the_same_run_gives_the_same_bytes(form: str, runs: dict[str, Finished]) -> None:
+    for one in runs.values():
+        assert text_of(one, form) == text_of(one, form)
+
+
+@pytest.mark.parametrize("text", ["[]", '{"format": "x"}', '{"format": "five-ledgers/journal", "format_version": 9}'])
+def test_what_is_no_journal_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="journal"):
+        journal_format.read(text)
+
+
+NAME = "driver|shop|watcher|operator|inventory|orders|payments|warehouse|delivery"
+SAFE = r"(?:[^#;<>&\"%{}\\\n]|#\d+;)+"
+LINES = (
+    rf"title {SAFE}",
+    rf"(?:participant|actor) (?:{NAME}) as [A-Z][a-z ]+",
+    rf"(?P<from>{NAME})(?P<arrow>->>|-->>|-x|--x)(?P<to>{NAME}): (?P<said>{SAFE})",
+    rf"Note over (?:{NAME})(?:,(?:{NAME}))?: {SAFE}",
+)
+
+
+def diagram(run: Finished) -> list[str]:
+    first, *lines = text_of(run, "mermaid").splitlines()
+    assert first == "sequenceDiagram"
+    assert all(line.startswith("  ") for line in lines)
+    return [line.strip() for line in lines]
+
+
+def arrows(run: Finished) -> list[tuple[str, str, str, str]]:
+    found = [re.fullmatch(LINES[2], line) for line in diagram(run)]
+    return [(one["from"], one["arrow"], one["to"], one["said"]) for one in found if one]
+
+
+def test_every_line_of_a_diagram_is_one_that_mermaid_knows(run: Finished) -> None:
+    lines = diagram(run)
+    assert [line for line in lines if not any(re.fullmatch(known, line) for known in LINES)] == []
+    declared = {line.split()[1] for line in lines if line.startswith(("participant", "actor"))}
+    used = {name for one, _, other, _ in arrows(run) for name in (one, other)}
+    assert used <= declared
+
+
+def test_a_diagram_shows_what_is_lost_and_what_is_done_again(runs: dict[str, Finished]) -> None:
+    assert ("payments", "--x", "driver", "reply lost") in arrows(runs["lost reply"])
+    assert ("payments", "-->>", "driver", "done, the kept answer") in arrows(runs["lost reply"])
+    assert ("driver", "-x", "payments", "charge-payment") in arrows(runs["lost call"])
+    assert ("driver", "->>", "payments", "charge-payment (attempt 3)") in arrows(runs["retried"])
+    assert any("waits" in line for line in diagram(runs["retried"]))
+    assert ("payments", "-x", "warehouse", "payment-charged (dropped)") in arrows(runs["dropped"])
+
+
+def test_a_diagram_shows_the_way_back_the_crash_and_the_person(runs: dict[str, Finished]) -> None:
+    stuck = arrows(runs["stuck"])
+    undone = [said for one, arrow, _, said in stuck if (one, arrow) == ("driver", "->>")]
+    assert undone[-3:] == ["refund-payment (attempt 4)", "cancel-order", "release-inventory"]
+    (asked,) = [said for one, _, _, said in stuck if one == "operator"]
+    assert asked.startswith("retry, says ada: mended#59; end")
+    crash = diagram(runs["crash"])
+    down = next(n for n, line in enumerate(crash) if "The orchestrator is down" in line)
+    assert "Another worker reads the journal" in crash[down + 1]
+
+
+def traces(run: Finished) -> ExportTraceServiceRequest:
+    """Return the traces by protobuf's own reading; OTLP's JSON has ids in hex where protobuf has base64."""
+    value = json.loads(text_of(run, "otlp"))
+    for resource in value["resourceSpans"]:
+        for span in resource["scopeSpans"][0]["spans"]:
+            for holder in (span, *span.get("links", [])):
+                for key in ("traceId", "spanId", "parentSpanId"):
+                    if key in holder:
+                        holder[key] = base64.b64encode(bytes.fromhex(holder[key])).decode()
+    return json_format.ParseDict(value, ExportTraceServiceRequest())
+
+
+def spans(run: Finished) -> list[tuple[str, Span]]:
+    return [
+        (resource.resource.attributes[0].value.string_value, span)
+        for resource in traces(run).resource_spans
+        for span in resource.scope_spans[0].spans
+    ]
+
+
+def about(span: Any) -> dict[str, Any]:
+    return {one.key: getattr(one.value, one.value.WhichOneof("value")) for one in span.attributes}
+
+
+def test_there_is_a_trace_per_saga_and_a_span_per_attempt(run: Finished) -> None:
+    found = [span for _, span in spans(run)]
+    roots = [span for span in found if not span.parent_span_id]
+    assert len({span.trace_id for span in found}) == len(roots) == len(run.sagas)
+    assert all(len(span.trace_id) == 16 and len(span.span_id) == 8 for span in found)
+    assert len({span.span_id for span in found}) == len(found)
+    by_id = {span.span_id: span for span in found}
+    assert all(span.parent_span_id in by_id for span in found if span.parent_span_id)
+    assert all(link.span_id in by_id for span in found for link in span.links)
+    assert all(span.start_time_unix_nano <= span.end_time_unix_nano for span in found)
+    attempts = [span for span in found if span.kind in (Span.SPAN_KIND_CLIENT, Span.SPAN_KIND_CONSUMER)]
+    assert len(attempts) == len(run.kinds(Kind.ATTEMPT_STARTED))
+
+
+def test_a_lost_reply_is_an_error_above_work_that_was_done(runs: dict[str, Finished]) -> None:
+    found = [(service, span) for service, span in spans(runs["lost reply"]) if span.name == CHARGE]
+    first, second = [span for service, span in found if service == "orchestrator"]
+    assert (about(first)["saga.outcome"], first.status.code) == ("unknown", Status.STATUS_CODE_ERROR)
+    assert (about(second)["saga.outcome"], second.status.code) == ("ok", Status.STATUS_CODE_OK)
+    assert [link.span_id for link in second.links] == [first.span_id]
+    work = [span for service, span in found if service == "payments"]
+    assert [span.parent_span_id for span in work] == [first.span_id, second.span_id]
+    assert [[event.name for event in span.events] for span in work] == [["effect"], ["replayed"]]
+
+
+def test_waits_turns_and_people_are_events_of_the_saga(runs: dict[str, Finished]) -> None:
+    (root,) = [span for _, span in spans(runs["stuck"]) if not span.parent_span_id]
+    events = [event.name for event in root.events]
+    assert events.count("retry-scheduled") == 2
+    assert {"saga-started", "saga-compensating", "saga-needs-operator", "operator-acted"} <= set(events)
+    waits = [about(event)["saga.delay_ms"] for event in root.events if event.name == "retry-scheduled"]
+    assert waits == [2, 4]
+
+
+def test_a_file_comes_with_its_name_and_its_type(runs: dict[str, Finished]) -> None:
+    run = runs["completed"].run.pk
+    expected = {
+        "journal": ("application/json", f"run-{run}.json"),
+        "mermaid": ("text/vnd.mermaid; charset=utf-8", f"run-{run}.mmd"),
+        "otlp": ("application/json", f"run-{run}.otlp.json"),
+        "pytest": ("text/x-python; charset=utf-8", f"test_run_{run}.py"),
+    }
+    for form, (content_type, name) in expected.items():
+        answer = Client().get(f"/api/runs/{run}/export", {"format": form})
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, content_type)
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+        assert answer.content.decode() == text_of(runs["completed"], form)
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "field"),
+    [
+        ("?format=pdf", 422, "format"),
+        ("", 422, "format"),
+        ("?format=asl", 501, "format"),
+        ("?format=temporal", 501, "format"),
+        ("?format=durable", 501, "format"),
+    ],
+)
+def test_a_format_that_is_not_there_is_named(runs: dict[str, Finished], query: str, status: int, field: str) -> None:
+    answer = Client().get(f"/api/runs/{runs['completed'].run.pk}/export{query}")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (status, field)
+
+
+def test_an_unknown_run_a_running_one_and_a_foreign_page_get_no_file() -> None:
+    assert Client().get("/api/runs/nothing/export?format=journal").status_code == 404
+    run = create_run(scenario()).pk
+    answer = Client().get(f"/api/runs/{run}/export?format=pytest")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (409, "format")
+    for form in ("journal", "mermaid", "otlp"):
+        assert Client().get(f"/api/runs/{run}/export?format={form}").status_code == 200
+    foreign = Client().get(f"/api/runs/{run}/export?format=journal", headers={"origin": "https://evil.example"})
+    assert foreign.status_code == 403
+
+
+def test_the_terminal_writes_the_same_file(runs: dict[str, Finished], tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("playground.management.exporting.prepare_databases", lambda: None)
+    run, out, file = runs["two"], StringIO(), tmp_path / "run.mmd"
+    call_command("saga", "export", run.run.pk, format="mermaid", stdout=out)
+    call_command("saga", "export", run.run.pk, format="mermaid", output=str(file))
+    assert out.getvalue() == file.read_text(encoding="utf-8") == text_of(run, "mermaid")
+    with pytest.raises(CommandError, match="the format asl is not there yet"):
+        call_command("saga", "export", run.run.pk, format="asl")
+    with pytest.raises(CommandError, match="there is no run 'nothing'"):
+        call_command("saga", "export", "nothing", format="journal")
+    with pytest.raises(CommandError, match="No such file or directory"):
+        call_command("saga", "export", run.run.pk, format="journal", output=str(tmp_path / "no" / "where"))
