@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
-from playground.api import runs, sagas
+from playground.api import runs, sagas, scenarios
 from playground.api.wire import problem, reply
 from playground.scenario_errors import ScenarioInvalid
 from sagas.errors import CommandRefused, DefinitionUnknown, RunUnknown
@@ -19,6 +19,7 @@ api = NinjaAPI(
 )
 api.add_router("", runs.router)
 api.add_router("", sagas.router)
+api.add_router("", scenarios.router)
 
 
 @api.exception_handler(ScenarioInvalid)
