@@ -22,8 +22,8 @@ WORDS: Mapping[str, str] = {
     "lost-reply": "reply lost",
     "duplicate": "arrives twice",
     "late": "arrives late",
-    "crash-before": "crash before the call",
-    "crash-after": "crash after the call",
+    "crash-before": "crash before",
+    "crash-after": "crash after",
     "drop-event": "event dropped",
 }
 

@@ -43,8 +43,8 @@ class Field:
 
 FREQUENT: Sequence[Setting] = (
     Setting(name="orders", label="Orders at once"),
-    Setting(name="stock", label="Lamps in stock"),
-    Setting(name="retry.max_attempts", label="Tries per call"),
+    Setting(name="stock", label="Lamps"),
+    Setting(name="retry.max_attempts", label="Tries"),
     Setting(name="retry.initial_ms", label="First wait", unit="ms"),
     Setting(name="latency_ms", label="Latency", unit="ms"),
     Setting(

@@ -213,7 +213,7 @@ def test_another_saga_is_one_line_and_its_rows_are_in_the_ledgers() -> None:
     )
     assert line["steps"] == ["done", "idle", "skipped", "skipped", "skipped"]
     assert line["back"] == ["idle", "", "", "", ""]
-    assert leg(scene, "reserve-inventory")["service"]["rows"][0]["what"] == "hold ord-8413"
+    assert leg(scene, "reserve-inventory")["service"]["rows"][0]["what"] == "hold 8413"
     assert faces(scene, "reserve-inventory") == ("idle", "idle", "idle")
     assert scene["entry"]["say"] == "ord-8413: Turning back."
     assert scene["say"] == "Order ord-8412 is received."
