@@ -55,10 +55,10 @@ class Fold:
         if self._saga is None and entry.kind is Kind.SAGA_STARTED:
             self._saga = entry.saga
         self._seq, self._ms = entry.seq, max(0, entry.at - self._began)
-        self._over = entry.kind is Kind.RUN_FINISHED
         changed = self._world.add(entry)
         own = entry.saga in ("", self._saga)
         said = self._add_own(entry) if own else self._add_other(entry)
+        self._over = entry.kind is Kind.RUN_FINISHED
         self._forget_views(entry.step if own else "", changed, everything=own and entry.kind in self._focus.far)
         self._entry = {
             "seq": entry.seq,
