@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,3 +120,12 @@ def test_a_saga_that_is_registered_can_be_chosen_and_brings_its_own_steps(prepai
     html = Client().get("/lab/?saga=prepaid&fault=charge-payment:decline").content.decode()
     assert '<option value="prepaid" selected>' in html
     assert html.count('<div class="column">') == html.count('<li class="leg"') == 4
+
+
+def test_every_example_of_the_documentation_is_an_address() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "ADDRESSES.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    examples = [row[-1].strip(" |`") for row in rows]
+    assert len(examples) == 14
+    for example in examples:
+        assert Scenario.from_query(example), example
