@@ -65,7 +65,11 @@ def test_another_focus_shows_the_same_run() -> None:
 
 def test_a_run_is_over_from_its_last_entry_until_something_follows() -> None:
     end = observed(Kind.RUN_FINISHED)
-    assert [scene["over"] for scene in scenes(placed([end, observed(Kind.ORCHESTRATOR_RECOVERED)]))] == [False, True, False]
+    assert [scene["over"] for scene in scenes(placed([end, observed(Kind.ORCHESTRATOR_RECOVERED)]))] == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_each_other_saga_makes_a_frame_little_longer() -> None:
