@@ -74,7 +74,8 @@ def of_address(query: str) -> Draft:
     try:
         return of_scenario(Scenario.from_query(query, NOT_SCENARIO))
     except ScenarioInvalid as error:
-        return Draft(_object(error.value), error.errors)
+        value = _object(error.value)
+        return Draft(value, [*error.errors, *_further(value, error.errors)])
 
 
 def of_form(fields: Fields) -> Draft:
@@ -87,8 +88,36 @@ def of_form(fields: Fields) -> Draft:
         scenario = Scenario.parse(value)
     except ScenarioInvalid as error:
         known = {found["field"] for found in unread}
-        return Draft(value, [*unread, *(found for found in error.errors if found["field"] not in known)])
+        found = [*unread, *(each for each in error.errors if each["field"] not in known)]
+        return Draft(value, [*found, *_further(value, found)])
     return Draft(value, unread) if unread else of_scenario(scenario)
+
+
+def _further(value: Mapping[str, Any], errors: Sequence[FieldError]) -> list[FieldError]:
+    """Return what makes no sense among the fields that are right by themselves, where others are not."""
+    paths = [error["field"].split(".") for error in errors]
+    wrong = {path[0] for path in paths if path[0] != "faults" or len(path) == 1}
+    if wrong & {"", "mode", "saga"}:  # what the others mean hangs on these
+        return []
+    numbers = {int(path[1]) for path in paths if path[0] == "faults" and len(path) > 1}
+    faults = value.get("faults", ())
+    kept = [n for n in range(len(faults)) if n not in numbers] if isinstance(faults, list) else []
+    rest: dict[str, Any] = {key: given for key, given in value.items() if key not in wrong}
+    try:
+        Scenario.parse({**rest, "faults": [faults[n] for n in kept]})
+    except ScenarioInvalid as error:
+        found = [_renumbered(each, kept) for each in error.errors]
+        orders = "orders" in wrong
+        return [each for each in found if not (orders and each["field"].rpartition(".")[2] in ("saga", "schedule"))]
+    return []
+
+
+def _renumbered(error: FieldError, kept: Sequence[int]) -> FieldError:
+    first, _, rest = error["field"].partition(".")
+    number, dot, part = rest.partition(".")
+    if first != "faults" or not number.isdigit():
+        return error
+    return {"field": f"faults.{kept[int(number)]}{dot}{part}", "message": error["message"]}
 
 
 def _retry(fields: Fields, key: str) -> dict[str, Any]:

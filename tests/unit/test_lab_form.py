@@ -154,6 +154,24 @@ def test_what_is_wrong_is_named_at_its_field_and_nothing_is_lost(query: str, fie
     assert {key: again.value[key] for key in kept} == kept
 
 
+def test_what_makes_no_sense_is_said_beside_what_is_out_of_range() -> None:
+    query = (
+        "orders=9&stock=200&watcher_ms=5&schedule=0,3"
+        "&fault=charge-payment:error:0&fault=nonsense&fault=create-order:drop-event&fault=create-order:error@4"
+    )
+    errors = form.context_of(drafts.of_address(query))["errors"]
+    assert [(error["field"], error["message"].split(" ")[0]) for error in errors] == [
+        ("more", "line"),
+        ("orders", "must"),
+        ("stock", "must"),
+        ("fault.charge-payment", "must"),
+        ("fault.create-order", "drop-event"),
+        ("watcher_ms", "needs"),
+    ]
+    assert len(drafts.of_form(sent(drafts.of_address(query))).errors) == len(errors)
+    assert [error["field"] for error in drafts.of_address("mode=x&watcher_ms=5").errors] == ["mode"]
+
+
 def test_each_field_has_a_place_for_its_error_and_is_described_by_it() -> None:
     context = form.context_of(drafts.of_address("fault=charge-payment:error:1&orders=9"))
     parts = ("lab/_mode.html", "lab/_faults.html", "lab/_settings.html")
