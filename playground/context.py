@@ -7,8 +7,6 @@ from typing import Any, TypedDict
 
 from django.http import HttpRequest
 
-LAB_EXISTS = False  # whether /lab/ is there to be linked to
-
 
 class Chapter(TypedDict):
     """`short` is for the navigation; `figure` is drawn by parts/_fig.html."""
@@ -69,6 +67,14 @@ CHAPTERS: Sequence[Chapter] = (
         "url": "/takeaways/",
         "about": "Each with a run that keeps it and a run that breaks it.",
         "figure": "rules",
+    },
+    {
+        "number": "",
+        "name": "The lab",
+        "short": "Lab",
+        "url": "/lab/",
+        "about": "Set your own faults, run up to eight orders at once, share the link.",
+        "figure": "waffle",
     },
 )
 

@@ -110,21 +110,3 @@ def what(entry: Entry, name: str, *, many: bool) -> str:
     if many and entry.order not in words:
         words.append(entry.order)
     return ", ".join(word for word in words if word)
-
-
-def of_other(entry: Entry) -> Face | None:
-    """Return the new state and word of a saga that is not in focus; None leaves them."""
-    if entry.kind in ENDS:
-        return ended(entry.kind)
-    match entry.kind:
-        case Kind.SAGA_STARTED:
-            return ("running", "running")
-        case Kind.SAGA_COMPENSATING:
-            return ("compensating", "undoing")
-        case Kind.ATTEMPT_STARTED:
-            return ("compensating", "undoing") if entry.op is Op.COMPENSATION else ("running", "running")
-        case Kind.EVENT_PUBLISHED if entry.detail.get("because"):
-            return ("compensating", "undoing")
-        case Kind.LOCK_DENIED if entry.detail.get("waiting"):
-            return ("pending", "waiting")
-    return None

@@ -98,38 +98,8 @@ def _row(run: Run, followed: Followed, now: datetime) -> Row:
         "url": reverse("run", args=[run.pk]),
         "order": scene["order"],
         "others": followed.orders - 1,
-        "steps": [_forward(leg) for leg in scene["legs"]],
-        "back": _backward(scene),
-        "state": scene["orch"]["state"],
-        "word": _word(scene),
+        **followed.fold.signature(),
         "took": wording.lasted(scene["ms"]) if run.state == Run.State.FINISHED else "",
         "started": iso_from_ms(round(run.created_at.timestamp() * 1000)),
         "ago": wording.ago(int((now - run.created_at).total_seconds())),
     }
-
-
-def _forward(leg: dict[str, Any]) -> str:
-    """Return a step's state; where nobody calls, an event that died on its way is what failed."""
-    state: str = leg["stop"]["state"]
-    return "failed" if state == "idle" and leg.get("hop", {}).get("state") == "failed" else state
-
-
-def _backward(scene: dict[str, Any]) -> list[str]:
-    """Return the states of the way back, once the order has turned: of the steps that have one."""
-    legs = scene["legs"]
-    states = [leg["undo"]["state"] for leg in legs]
-    if scene["plan"] == "choreo":  # there every service answers a watcher, even one that has done nothing
-        both = [(leg["stop"]["state"], leg["undo"]["state"]) for leg in legs]
-        return ["" if "idle" in (stop, undo) else undo for stop, undo in both]
-    turned = any(leg["turn"] for leg in legs) or not {"idle", "skipped"}.issuperset(states)
-    return [state if turned and state != "skipped" else "" for state in states]
-
-
-def _word(scene: dict[str, Any]) -> str:
-    """Return how it stands: the end, or whose answer is awaited."""
-    for part, verb in (("undo", "undoing"), ("stop", "calling")):
-        for leg in scene["legs"]:
-            if scene["end"] is None and leg[part]["state"] in ("running", "compensating"):
-                return f"{verb} {leg['service']['title']}"
-    word: str = scene["orch"]["word"]
-    return word

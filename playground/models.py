@@ -22,6 +22,21 @@ class ApiAnswer(models.Model):
         return f"{self.key}: {self.status}"
 
 
+class StoredScenario(models.Model):
+    """A scenario that a short link stands for. Kept for good: a link may be followed after years.
+
+    `value` is its compact form, which says its own format. The slug is that form's hash, so
+    the same scenario has the same link on every server, and is stored once.
+    """
+
+    slug = models.CharField(primary_key=True, max_length=32)
+    value = models.JSONField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.slug
+
+
 class OneRow(models.Model):
     """A write of act 0's other shop, where all five tables are in one database. `amount` as in the services' ledgers."""
 

@@ -2,7 +2,8 @@
 
 One model for the API, the command line, the address bar and the database. Every error
 names its field by a dotted path. What a scenario leaves out is never written down, so a
-new key with a default changes no published slug.
+new key with a default changes no published slug; what that meant in an old address is the
+business of `scenario_versions`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from playground import scenario_errors, scenario_query
+from playground import scenario_errors, scenario_query, scenario_versions
 from playground.scenario_errors import FieldError, ScenarioInvalid
 from sagas import catalog
 from sagas.definition import SagaDefinition
@@ -126,7 +127,7 @@ class Scenario(_Strict):
     def parse(cls, value: object) -> Scenario:
         """Return the scenario of a JSON value. Raises ScenarioInvalid, which names every field that is wrong."""
         try:
-            return cls.model_validate(value)
+            return cls.model_validate(scenario_versions.current(value))
         except ValidationError as error:
             raise ScenarioInvalid(scenario_errors.plain(error), value) from None
 
@@ -156,7 +157,7 @@ class Scenario(_Strict):
         for fault in value.get("faults", ()):
             if fault["kind"].startswith("crash-") and fault["times"] == 1:
                 del fault["times"]
-        return value
+        return scenario_versions.marked(value)
 
     def query(self) -> str:
         """Return the query string that `from_query` reads; empty when all is default."""

@@ -37,7 +37,7 @@ RETRY_GRAMMAR = "MAX_ATTEMPTS,INITIAL_MS,FACTOR[,MAX_MS][,jitter]"
 def write(compact: Mapping[str, Any]) -> str:
     """Return the query string of a scenario's compact form; keys come in one order, always."""
     pairs = [(key, str(compact[key])) for key in ("saga", "mode") if key in compact]
-    pairs += [("fault", _fault_text(fault)) for fault in compact.get("faults", ())]
+    pairs += [("fault", fault_text(fault)) for fault in compact.get("faults", ())]
     for key, value in compact.items():
         if key not in ("saga", "mode", "faults"):
             pairs.append((key, _text(key, value)))
@@ -90,13 +90,14 @@ def _fault(text: str, field: str) -> dict[str, Any]:
     if found["back"]:
         fault["on"] = "compensation"
     if found["times"]:
-        fault["times"] = _number(found["times"])
+        fault["times"] = number(found["times"])
     if found["saga"]:
-        fault["saga"] = _number(found["saga"])
+        fault["saga"] = number(found["saga"])
     return fault
 
 
-def _fault_text(fault: Mapping[str, Any]) -> str:
+def fault_text(fault: Mapping[str, Any]) -> str:
+    """Return a fault as an address has it."""
     back = ".compensation" if fault.get("on") == "compensation" else ""
     times = f":{fault['times']}" if fault.get("times") is not None else ""
     saga = f"@{fault['saga']}" if fault.get("saga") is not None else ""
@@ -109,20 +110,20 @@ def _retry(text: str, key: str) -> dict[str, Any]:
     numbers = parts[:-1] if jitter else parts
     if not 3 <= len(numbers) <= 4:
         raise _Unreadable(key, f"{shown(text)} does not read {RETRY_GRAMMAR}")
-    retry: dict[str, Any] = dict(zip((*_RETRY_KEYS, "max_ms"), map(_number, numbers), strict=False))
+    retry: dict[str, Any] = dict(zip((*_RETRY_KEYS, "max_ms"), map(number, numbers), strict=False))
     return {**retry, "jitter": True} if jitter else retry
 
 
 def _retry_text(retry: Mapping[str, Any], key: str) -> str:
     defaults = {"max_attempts": 3 if key == "retry" else 4, "initial_ms": 200, "factor": 2.0}
-    parts = [_number_text(retry.get(name, default)) for name, default in defaults.items()]
+    parts = [number_text(retry.get(name, default)) for name, default in defaults.items()]
     parts += [str(retry["max_ms"])] if "max_ms" in retry else []
     parts += ["jitter"] if retry.get("jitter") else []
     return ",".join(parts)
 
 
 def _schedule(text: str, key: str) -> str | list[Any]:
-    return [_number(part) for part in text.split(",")] if text[0] in "0123456789-" else text
+    return [number(part) for part in text.split(",")] if text[0] in "0123456789-" else text
 
 
 def _boolean(text: str, key: str) -> Any:
@@ -132,7 +133,7 @@ def _boolean(text: str, key: str) -> Any:
 
 
 def _scalar(text: str, key: str) -> Any:
-    return text if key in ("saga", "mode", "key_scope", "lock") else _number(text)
+    return text if key in ("saga", "mode", "key_scope", "lock") else number(text)
 
 
 _READERS: Mapping[str, Callable[[str, str], Any]] = {
@@ -143,14 +144,15 @@ _READERS: Mapping[str, Callable[[str, str], Any]] = {
 }
 
 
-def _number(text: str) -> Any:
+def number(text: str) -> Any:
     """Return a number where the text is one, else the text itself: the model then says what is wrong."""
     if _INTEGER.fullmatch(text):
         return int(text)
     return float(text) if _DECIMAL.fullmatch(text) else text
 
 
-def _number_text(value: float) -> str:
+def number_text(value: float) -> str:
+    """Return a number as an address has it: the shortest text that reads as the same one."""
     return str(int(value)) if value == int(value) else repr(value)
 
 

@@ -15,6 +15,7 @@ from playground.checkout import Checkout
 from playground.chorus import Chorus
 from playground.focus import Focus
 from playground.sentences import sentence
+from playground.signature import signature
 from playground.world import World
 from sagas.definition import SagaDefinition
 from sagas.entries import Entry, Kind
@@ -32,12 +33,15 @@ class Fold:
     """The scene of one run, seen from one saga (`focus`; None is the first that starts)."""
 
     def __init__(self, plan: RunPlan, definition: SagaDefinition, focus: str | None = None) -> None:
+        self._plan, self._definition = plan, definition
         self._many = plan.orders > 1
         self._saga = focus
         self._focus = FOCUS[plan.mode](plan, definition, f"ord-{FIRST_ORDER + _number(focus) - 1}")
         self._world = World(definition, many=self._many)
         self._views: dict[str, dict[str, Any]] = {}
-        self._others: dict[str, dict[str, str]] = {}
+        self._others: dict[str, Focus] = {}
+        self._lines: dict[str, dict[str, Any]] = {}
+        self._over = False
         self._began: int | None = None
         self._entry: dict[str, Any] | None = None
         self._seq = self._ms = 0
@@ -54,6 +58,7 @@ class Fold:
         changed = self._world.add(entry)
         own = entry.saga in ("", self._saga)
         said = self._add_own(entry) if own else self._add_other(entry)
+        self._over = entry.kind is Kind.RUN_FINISHED
         self._forget_views(entry.step if own else "", changed, everything=own and entry.kind in self._focus.far)
         self._entry = {
             "seq": entry.seq,
@@ -85,8 +90,13 @@ class Fold:
             "say": self._say,
             "facts": self._facts(),
             "alert": focus.alert,
-            "others": list(self._others.values()),
+            "others": list(self._lines.values()),
+            "over": self._over,
         }
+
+    def signature(self) -> dict[str, Any]:
+        """Return the saga in focus as a line of a list has it; see `playground.signature`."""
+        return signature(self._focus)
 
     def _facts(self) -> dict[str, str]:
         focus, world = self._focus, self._world
@@ -100,6 +110,10 @@ class Fold:
     def _add_own(self, entry: Entry) -> str:
         focus = self._focus
         focus.add(entry)
+        if not entry.saga:  # it is about the run as a whole, and so about every saga
+            for other in self._others.values():
+                other.add(entry)
+            self._draw_lines(*self._others)
         said = sentence(entry, focus.known(entry))
         if entry.kind in faces.ENDS:
             self._outcome = entry
@@ -111,11 +125,16 @@ class Fold:
 
     def _add_other(self, entry: Entry) -> str:
         self._focus.token = None
-        face = faces.of_other(entry)
-        if face is not None:
-            line = {"saga": entry.saga, "order": entry.order, "state": face[0], "word": face[1]}
-            self._others[entry.saga] = line
+        if entry.saga not in self._others:
+            self._others[entry.saga] = FOCUS[self._plan.mode](self._plan, self._definition, entry.order)
+        self._others[entry.saga].add(entry)
+        self._draw_lines(entry.saga)
         return f"{entry.order}: {sentence(entry)}"
+
+    def _draw_lines(self, *sagas: str) -> None:
+        for saga in sagas:
+            other = self._others[saga]
+            self._lines[saga] = {"saga": saga, "order": other.state.order, **signature(other)}
 
     def _forget_views(self, step: str, service: str, *, everything: bool) -> None:
         """Drop the leg views that an entry made old; the others are kept as they are."""

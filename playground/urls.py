@@ -7,7 +7,21 @@ from django.urls import URLPattern, URLResolver, path
 
 from playground import health, metrics
 from playground.api import api
-from playground.views import act0, act1, act2, act3, act4, cards, embed, oembed, pages, styles, takeaways
+from playground.views import (
+    act0,
+    act1,
+    act2,
+    act3,
+    act4,
+    cards,
+    embed,
+    lab,
+    links,
+    oembed,
+    pages,
+    styles,
+    takeaways,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.home, name="home"),
@@ -22,6 +36,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("acts/4/race/<str:lock>/<int:first>/", act4.race, name="act-4-race"),
     path("acts/4/map/<str:lock>/", act4.orders, name="act-4-map"),
     path("takeaways/", takeaways.page, name="takeaways"),
+    path("lab/", lab.page, name="lab"),
+    path("lab/check/", lab.check, name="lab-check"),
+    path("links/", links.make, name="link"),
+    path("s/<slug:slug>/", links.follow, name="short"),
     path("runs/<str:run_id>/", pages.run, name="run"),
     path("runs/<str:run_id>/sagas/<str:saga_id>/retry", pages.retry, name="retry"),
     path("runs/<str:run_id>/embed/", embed.run, name="run-embed"),

@@ -70,7 +70,9 @@ class World:
         match entry.kind:
             case Kind.EFFECT:
                 kind, amount = str(detail.get("kind")), int(detail.get("amount", 0))
-                what = f"{kind} {entry.order}" if self._many else kind
+                what = (
+                    f"{kind} {entry.order.removeprefix('ord-')}" if self._many else kind
+                )  # as much as a card has room for
                 ledger.write(int(detail.get("n", 0)), self._kind_of_row(entry, kind, amount), what, amount)
                 self.shipped += abs(amount) if kind == "sell" else 0
             case Kind.LOCK_ACQUIRED:

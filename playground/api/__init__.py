@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from ninja.errors import ValidationError
 
-from playground.api import exports, runs, sagas
+from playground.api import exports, runs, sagas, scenarios
 from playground.api.described import DescribedAPI
 from playground.api.wire import problem, reply
 from playground.scenario_errors import ScenarioInvalid
@@ -20,6 +20,7 @@ api = DescribedAPI(
 api.add_router("", runs.router)
 api.add_router("", exports.router)
 api.add_router("", sagas.router)
+api.add_router("", scenarios.router)
 
 
 @api.exception_handler(ScenarioInvalid)

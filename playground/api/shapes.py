@@ -130,6 +130,11 @@ class ScenesPage(Schema):
     finished: bool
 
 
+class Kept(Schema):
+    slug: str = Field(description="The scenario's content hash: the same on every server")
+    url: str = Field(description="The short link, which opens the lab with the scenario")
+
+
 class Accepted(Schema):
     id: str
     state: str

@@ -7,7 +7,6 @@ from urllib.parse import urlencode, urlsplit
 
 from django.urls import reverse
 
-from playground import context
 from playground.scenario import Scenario
 from playground.typing import Request
 
@@ -20,9 +19,16 @@ def address(route: str, query: str, *runs: str) -> str:
 
 
 def share(*scenarios: tuple[str, Scenario]) -> dict[str, Any]:
-    """Return the template variable `share`: a link into the lab for each (label, scenario), none while there is no lab."""
-    links = [{"label": label, "url": f"/lab/?{scenario.query()}"} for label, scenario in scenarios]
-    return {"links": links if context.LAB_EXISTS else []}
+    """Return the template variable `share`: what each (label, scenario) needs to be opened in the lab, or linked to.
+
+    Without a label there is a short link alone.
+    """
+    return {"links": [{"label": label, **_link(scenario)} for label, scenario in scenarios]}
+
+
+def _link(scenario: Scenario) -> dict[str, str]:
+    query = scenario.query()
+    return {"url": f"{reverse('lab')}?{query}" if query else reverse("lab"), "query": query}
 
 
 def from_home(request: Request) -> bool:

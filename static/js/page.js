@@ -26,10 +26,10 @@ document.addEventListener("click", async (event) => {
   if (!(button instanceof HTMLElement)) return
   const word = button.dataset.copy ||= button.textContent ?? ""
   try {
-    await navigator.clipboard.writeText(location.href)
+    await navigator.clipboard.writeText(button.dataset.text ?? location.href)
     button.textContent = "Copied"
   } catch {
-    button.textContent = "The address bar has it"
+    button.textContent = button.dataset.text ? "Copy it by hand" : "The address bar has it"
   }
   const heard = document.getElementById("heard")
   if (heard) heard.textContent = `${button.textContent}.`

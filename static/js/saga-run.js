@@ -19,6 +19,7 @@ export class SagaRun extends HTMLElement {
   connectedCallback() {
     const root = this.closest(".stage")
     const { socket, saga, after = "0" } = this.dataset
+    if (root && "idle" in this.dataset) return forget(root)
     // Without an address this is an answer that started nothing: the run that is on goes on.
     if (!(root instanceof HTMLElement) || !socket) return
     feeds.get(root)?.close()
@@ -35,6 +36,12 @@ export class SagaRun extends HTMLElement {
       if (/** @type {CustomEvent} */ (event).detail.successful) feed.expect()
     })
   }
+}
+
+/** @param {Element} root */
+function forget(root) {
+  feeds.get(root)?.close()
+  stages.get(root)?.reset()
 }
 
 /**

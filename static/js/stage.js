@@ -3,7 +3,8 @@
 
 import { paintService } from "./card.js"
 import { note, reach } from "./journal.js"
-import { mark, sync, write } from "./lists.js"
+import { mark, write } from "./lists.js"
+import { paintOthers } from "./others.js"
 import { Refs } from "./refs.js"
 import { Voice } from "./say.js"
 import { clear, launch } from "./tokens.js"
@@ -33,6 +34,14 @@ export class Stage {
     }
   }
 
+  /** Forgets the run: the page has just put an empty plan in its place. */
+  reset() {
+    this.begin()
+    mark(this.#root, "data-seq", "0")
+    mark(this.#root, "data-end", "")
+    for (const name of ["data-live", "data-paused", "data-over"]) mark(this.#root, name, null)
+  }
+
   /**
    * Adds lines to the journal. They look past once their moment is painted.
    * @param {Line[]} lines
@@ -51,11 +60,13 @@ export class Stage {
     mark(this.#root, "data-seq", String(scene.seq))
     mark(this.#root, "data-end", scene.end ?? "")
     mark(this.#root, "data-live", scene.seq ? "" : null)
+    mark(this.#root, "data-paused", scene.paused ? "" : null)
+    mark(this.#root, "data-over", scene.over ? "" : null)
     refs.put("orch", scene.orch)
     refs.put("outcome", scene.orch)
     write(refs.get("order"), scene.order)
     scene.legs.forEach((leg, index) => this.#leg(leg, index + 1, motion))
-    this.#others(scene)
+    paintOthers(refs, scene.others)
     this.#verdict(scene)
     reach(refs, scene.seq)
     if (!quiet) this.#voice.say(scene.say)
@@ -78,14 +89,6 @@ export class Stage {
     this.#refs.put(`stop-${n}`, leg.stop)
     this.#refs.put(`undo-${n}`, leg.undo)
     paintService(this.#refs, leg.service, motion)
-  }
-
-  /** @param {Scene} scene */
-  #others({ others }) {
-    sync(this.#refs.get("others"), others, (other) => other.saga, () => this.#refs.part("other"), (child, other) => {
-      this.#refs.fill(child, other)
-      write(child.querySelector("code"), other.order)
-    })
   }
 
   /** @param {Scene} scene */

@@ -9,6 +9,7 @@ from sagas import runs
 from sagas.entries import Kind
 from sagas.plan import RunPlan
 from tests.builders import (
+    ACTION,
     COMPENSATION,
     ORDER,
     called,
@@ -200,12 +201,19 @@ def test_another_saga_is_one_line_and_its_rows_are_in_the_ledgers() -> None:
     def of_other(entry: object) -> object:
         return replace(entry, saga="world-2", order="ord-8413")  # type: ignore[type-var]
 
-    other = [
-        of_other(e) for e in (*placed([])[:1], *worked("reserve-inventory"), fact(Kind.SAGA_COMPENSATING, cause={}))
-    ]
+    turned = fact(Kind.SAGA_COMPENSATING, "create-order", ACTION, cause={})
+    other = [of_other(e) for e in (*placed([])[:1], *worked("reserve-inventory"), turned)]
     scene = last(*other, plan=RunPlan(orders=2))
-    assert scene["others"] == [{"saga": "world-2", "order": "ord-8413", "state": "compensating", "word": "undoing"}]
-    assert leg(scene, "reserve-inventory")["service"]["rows"][0]["what"] == "hold ord-8413"
+    (line,) = scene["others"]
+    assert (line["saga"], line["order"], line["state"], line["word"]) == (
+        "world-2",
+        "ord-8413",
+        "compensating",
+        "turning back",
+    )
+    assert line["steps"] == ["done", "idle", "skipped", "skipped", "skipped"]
+    assert line["back"] == ["idle", "", "", "", ""]
+    assert leg(scene, "reserve-inventory")["service"]["rows"][0]["what"] == "hold 8413"
     assert faces(scene, "reserve-inventory") == ("idle", "idle", "idle")
     assert scene["entry"]["say"] == "ord-8413: Turning back."
     assert scene["say"] == "Order ord-8412 is received."
