@@ -74,6 +74,8 @@ ORDER = SagaDefinition(
     ],
 )
 
+DEMOS = ("order",)  # what this package brings along; others may be registered beside them
+
 DEFINITIONS: dict[tuple[str, int], SagaDefinition] = {}
 
 

@@ -251,8 +251,12 @@ class Driver:
 
     def _wake_parked(self, step: str) -> None:
         for saga, state in self.tape.states.items():
-            if state.step(step).action.parked and state.phase not in AT_REST:
-                self._released.add(saga)
+            calls = state.step(step).action
+            if state.phase in AT_REST or not (calls.parked or calls.open):
+                continue
+            # A release while the answer is on its way counts: whoever is told to wait then asks at once.
+            self._released.add(saga)
+            if calls.parked:
                 self._schedule.goes_on(saga)
                 self._nudges[saga].set()
 

@@ -48,7 +48,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedRun:
-    """A run that has ended. `states` are the sagas' in their order, `ledgers` the rows by service."""
+    """A run that has ended. `states` are the sagas' in their order; `ledgers` and `pending` are by service."""
 
     run: str
     seed: int
@@ -56,6 +56,7 @@ class SimulatedRun:
     states: Sequence[str]
     facts: Mapping[str, int]
     ledgers: Mapping[str, Sequence[Row]]
+    pending: Mapping[str, Sequence[Mapping[str, str]]]
 
     @property
     def verdict(self) -> Verdict:
@@ -184,6 +185,7 @@ def _run(definition: SagaDefinition, plan: RunPlan) -> SimulatedRun:
         states=[str(state.phase) for state in states],
         facts=_facts(services.values(), loaded.run),
         ledgers={name: service.ledger(loaded.run) for name, service in services.items()},
+        pending={name: service.pending(loaded.run) for name, service in services.items()},
     )
 
 
