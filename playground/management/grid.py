@@ -66,7 +66,7 @@ def _draw(saga: str, found: Sequence[Cell]) -> None:
         console.print(_table(saga, on, [cell for cell in found if cell.on == on]))
     for cell in found:
         for said in cell.trial.violations:
-            console.print(f"[bold red]{escape(cell.name)}[/]: {escape(said)}")
+            console.print(f"[bold red]{escape(cell.name)}[/]: {escape(said)}", soft_wrap=True)
             console.print(f"  {escape(cell.trial.address)}", soft_wrap=True)
     console.print(f"{len(found)} runs, {sum(bool(cell.trial.violations) for cell in found)} broke a rule")
 
