@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from playground import health, metrics
 from playground.api import api
-from playground.views import act0, act1, act2, act3, act4, pages, styles, takeaways
+from playground.views import act0, act1, act2, act3, act4, pages, styles, takeaways, thousand
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.home, name="home"),
@@ -22,6 +22,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("acts/4/race/<str:lock>/<int:first>/", act4.race, name="act-4-race"),
     path("acts/4/map/<str:lock>/", act4.orders, name="act-4-map"),
     path("takeaways/", takeaways.page, name="takeaways"),
+    path("lab/thousand/", thousand.page, name="lab-thousand"),
+    path("lab/thousand/open/", thousand.open_run, name="lab-thousand-open"),
     path("runs/<str:run_id>/", pages.run, name="run"),
     path("runs/<str:run_id>/sagas/<str:saga_id>/retry", pages.retry, name="retry"),
     path("styles/<str:names>.<slug:version>.css", styles.sheet, name="styles"),
