@@ -29,6 +29,8 @@ COUNTED = (
     "orders_confirmed",
     "picks_active",
     "slots_booked",
+    "rooms_booked",
+    "tickets_sent",
     "pending",
     "double_charges",
     "oversold",
@@ -62,7 +64,8 @@ class Books:
     def never_right(self) -> Iterator[str]:
         """Yield what is wrong whether or not the run moves: a unit promised twice, a card charged twice."""
         if over := self.counts["oversold"]:
-            yield f"Inventory has promised {over} more than it has."
+            seller = wording.title(next((name for name in wording.SELLERS if name in self.ledgers), "inventory"))
+            yield f"{seller} has promised {over} more than it has."
         if self.counts["double_charges"]:
             charges = Counter(row.order for row in self.ledgers.get("payments", ()) if row.kind == "charge")
             for order, n in sorted(charges.items()):

@@ -29,7 +29,7 @@ from sagas.network import DriverDied
 from sagas.orchestrator import Ports
 from sagas.plan import RunPlan, plan_from_json
 from sagas.recovery import Loaded
-from sagas.runs import FIRST_ORDER, ID_LENGTH, ID_LETTERS, ITEM, PRICE_CENTS
+from sagas.runs import FIRST_ORDER, ID_LENGTH, ID_LETTERS, payload_of
 from sagas.services.base import Row, Service
 from sagas.state import Phase, SagaState
 from sagas.virtual import Calls, VirtualClock, play
@@ -196,7 +196,7 @@ def _new_run(definition: SagaDefinition, plan: RunPlan) -> Loaded:
         definition=definition.name,
         version=definition.version,
         plan=plan,
-        payload={"item": ITEM, "amount": PRICE_CENTS},
+        payload=payload_of(plan.saga),
         sagas={f"{run}-{n + 1}": f"ord-{FIRST_ORDER + n}" for n in range(plan.orders)},
         entries=[],
         created_ms=EPOCH_MS,

@@ -69,7 +69,7 @@ def _shown(job: Job) -> Mapping[str, Any]:
         "working": not job.done,
         "failed": job.failed,
         "orders": job.base.orders,
-        "groups": tally.groups(counted, wording.SOLD[job.base.saga]),
+        "groups": tally.groups(counted, wording.goods_of(job.base.saga).sold),
         "broke": [
             {"n": n, "said": said, "url": f"/lab/?{thousand.scenario_of(job.base, n).query()}"}
             for n, said in list(job.broke.items())[: tally.MOST_LISTED]
