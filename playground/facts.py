@@ -7,16 +7,17 @@ Amounts are in cents.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from playground import wording
 from sagas import catalog
-from sagas.entries import iso_from_ms
+from sagas.entries import Entry, Kind, iso_from_ms
 from sagas.errors import DefinitionUnknown
 from sagas.models import Run
 from sagas.services.base import Row
+from sagas.simulation import SimulatedRun
 
 COUNTED = (
     "charged",
@@ -28,6 +29,8 @@ COUNTED = (
     "orders_confirmed",
     "picks_active",
     "slots_booked",
+    "rooms_booked",
+    "tickets_sent",
     "pending",
     "double_charges",
     "oversold",
@@ -56,8 +59,31 @@ class Books:
         While a run moves, only what can never be right is a violation: a unit promised twice,
         a card charged twice. `at_rest`, money, locks and half-done orders count as well.
         """
-        violations = [*_never_right(self), *(_wrong_at_rest(self, price) if at_rest else ())]
+        violations = [*self.never_right(), *(_wrong_at_rest(self, price) if at_rest else ())]
         return {**self.counts, "consistent": not violations, "violations": violations}
+
+    def never_right(self) -> Iterator[str]:
+        """Yield what is wrong whether or not the run moves: a unit promised twice, a card charged twice."""
+        if over := self.counts["oversold"]:
+            seller = wording.title(next((name for name in wording.SELLERS if name in self.ledgers), "inventory"))
+            yield f"{seller} has promised {over} more than it has."
+        if against := self.counts["kept_back_sold"]:
+            yield f"Inventory has promised {against} of what it keeps back."
+        if self.counts["double_charges"]:
+            charges = Counter(row.order for row in self.ledgers.get("payments", ()) if row.kind == "charge")
+            for order, n in sorted(charges.items()):
+                if n > 1:
+                    yield f"Payments charged {order} {wording.times(n)}."
+
+    def stands(self, order: str) -> dict[str, int]:
+        """Return what an order's rows come to, service by service.
+
+        A settlement makes the row before it final and takes nothing back, so it does not count.
+        """
+        return {
+            name: sum(row.amount for row in rows if row.order == order and row.kind not in wording.SETTLEMENTS)
+            for name, rows in self.ledgers.items()
+        }
 
 
 def read(run: Run) -> Books:
@@ -72,9 +98,20 @@ def read(run: Run) -> Books:
     return Books(counts=dict(counts), ledgers=ledgers, pending=pending)
 
 
+def books_of(run: SimulatedRun) -> Books:
+    """Return the books of a simulated run at its end."""
+    counts = {**dict.fromkeys(COUNTED, 0), **run.facts}
+    return Books(counts=counts, ledgers=run.ledgers, pending=run.pending)
+
+
 def price_of(run: Run) -> int:
     """Return what one order of this run costs."""
     return int(run.payload.get("amount", 0))
+
+
+def price_in(entries: Iterable[Entry]) -> int:
+    """Return what one order costs by the journal of its run."""
+    return next((int(e.detail["payload"]["amount"]) for e in entries if e.kind is Kind.SAGA_STARTED), 0)
 
 
 def _services(run: Run) -> list[str]:
@@ -97,18 +134,6 @@ def _row(row: Row) -> dict[str, Any]:
     }
 
 
-def _never_right(books: Books) -> Iterator[str]:
-    if over := books.counts["oversold"]:
-        yield f"Inventory has promised {over} more than it has."
-    if against := books.counts["kept_back_sold"]:
-        yield f"Inventory has promised {against} of what it keeps back."
-    if books.counts["double_charges"]:
-        charges = Counter(row.order for row in books.ledgers.get("payments", ()) if row.kind == "charge")
-        for order, n in sorted(charges.items()):
-            if n > 1:
-                yield f"Payments charged {order} {wording.times(n)}."
-
-
 def _wrong_at_rest(books: Books, price: int) -> Iterator[str]:
     counts = books.counts
     kept, confirmed = counts["charged"] - counts["refunded"], counts["orders_confirmed"]
@@ -125,7 +150,7 @@ def _half_done(books: Books) -> Iterator[str]:
     """Yield a sentence per order for which some services did their part and others did not."""
     orders = sorted({row.order for rows in books.ledgers.values() for row in rows})
     for order in orders:
-        stands = {name: _stands(rows, order) for name, rows in books.ledgers.items()}
+        stands = books.stands(order)
         done = [wording.title(name) for name, net in stands.items() if net > 0]
         undone = [wording.title(name) for name, net in stands.items() if net == 0]
         if done and undone:
@@ -133,11 +158,6 @@ def _half_done(books: Books) -> Iterator[str]:
         for name, net in stands.items():
             if net < 0:
                 yield f"{wording.title(name)} took back more of {order} than it did."
-
-
-def _stands(rows: Sequence[Row], order: str) -> int:
-    """Return what an order's rows come to; a settlement makes the row before it final and takes nothing back."""
-    return sum(row.amount for row in rows if row.order == order and row.kind not in wording.SETTLEMENTS)
 
 
 def _and(names: Sequence[str]) -> str:

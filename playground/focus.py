@@ -42,6 +42,7 @@ class Focus:
         self.token: dict[str, Any] | None = None
         self.crashed = False
         self._orphaned = False  # a driver died, and its last attempt has no outcome yet
+        self.goods = wording.goods_of(plan.saga)
         self._wire_ms = plan.latency_ms // 2
 
     def add(self, entry: Entry) -> None:
@@ -91,6 +92,7 @@ class Focus:
             doubled=tuple(leg.step.service for leg in self.legs.values() if leg.doubled),
             driver=self.driver,
             cause=state.cause,
+            goods=self.goods,
         )
 
     def name(self, entry: Entry) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from playground import wording
 from playground.faces import Face
-from sagas.definition import Step
+from sagas.definition import Step, StepKind
 
 WAITS_SHOWN = 6
 
@@ -117,6 +117,7 @@ class Leg:
         """Return the leg as a scene has it: a new value, which nothing changes afterwards."""
         service = self.step.service
         return {
+            **({} if self.step.kind is StepKind.COMPENSATABLE else {"kind": str(self.step.kind)}),
             "name": self.step.name,
             "undo_name": self.step.compensation_name,
             "turn": self.turn,

@@ -37,6 +37,7 @@ class Known:
     doubled: tuple[str, ...] = ()
     driver: str = wording.ORCHESTRATOR
     cause: Mapping[str, Any] | None = None
+    goods: wording.Goods = wording.LAMP
 
 
 def completed(entry: Entry, known: Known) -> str:
@@ -44,7 +45,8 @@ def completed(entry: Entry, known: Known) -> str:
         names = " and ".join(wording.title(name) for name in known.doubled)
         return f"Every step is done, but {names} did the work twice. {wording.money(known.charged)} is taken."
     paid = f" The card is charged {wording.money(known.charged)}." if known.charged else ""
-    return f"All {known.steps} steps are done.{paid} The lamp ships." if known.steps else "Every step is done."
+    goes = wording.capital(known.goods.goes)
+    return f"All {known.steps} steps are done.{paid} {goes}." if known.steps else "Every step is done."
 
 
 def compensated(entry: Entry, known: Known) -> str:
@@ -99,11 +101,11 @@ def _left(known: Known) -> str:
     """Return what stands and what does not come of it, as a sentence; "" when nothing stands."""
     stands = {service: amount for service, amount in known.stands.items() if amount > 0}
     said = [f"{wording.money(stands['payments'])} is charged"] if "payments" in stands else []
-    lamps = 0 if known.shipped else stands.get("inventory", 0)
-    if lamps:
-        said.append(f"{lamps} {'lamp is' if lamps == 1 else 'lamps are'} held")
+    goods, held = known.goods, 0 if known.shipped else sum(stands.get(seller, 0) for seller in wording.SELLERS)
+    if held:
+        said.append(f"{held} {f'{goods.one} is' if held == 1 else f'{goods.many} are'} held")
     said += [words for service, words in wording.STANDING.items() if service in stands]
     if not said and stands:
         said = ["the order is open" if "orders" in stands else "what was done stays done"]
-    ships = "the lamp ships" if known.shipped else "nothing ships"
+    ships = goods.goes if known.shipped else goods.stays
     return wording.capital(", ".join([*said, ships])) + "." if said else ""

@@ -198,6 +198,8 @@ def _contradictions(scenario: Scenario) -> Iterator[tuple[tuple[str | int, ...],
     for n, fault in enumerate(scenario.faults):
         for key, why in _fault_contradictions(scenario, fault, definition):
             yield ("faults", n, key), why
+    if scenario.keep_back and all(step.service != "inventory" for step in definition.steps):
+        yield ("keep_back",), "needs a saga that calls Inventory: nobody else keeps anything back"
     if scenario.watcher_ms is not None and scenario.mode != "choreography":
         yield ("watcher_ms",), "needs mode choreography: elsewhere nobody has to watch"
     if isinstance(scenario.schedule, list) and max(scenario.schedule) >= scenario.orders:

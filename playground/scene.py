@@ -89,6 +89,7 @@ class Fold:
             "entry": self._entry,
             "say": self._say,
             "facts": self._facts(),
+            "sold": wording.capital(focus.goods.sold),
             "alert": focus.alert,
             "others": list(self._lines.values()),
             "over": self._over,
@@ -102,7 +103,7 @@ class Fold:
         focus, world = self._focus, self._world
         return {
             "charged": wording.plain("payments", world.total("payments")),
-            "held": wording.plain("inventory", world.total("inventory")),
+            "held": str(sum(world.total(seller) for seller in wording.SELLERS)),
             "shipped": str(world.shipped),
             "knows": focus.knows,
         }

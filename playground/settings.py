@@ -16,7 +16,7 @@ from playground.environment import database, flag, folder, number, secret_key, w
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # Must equal `sagas.databases.SERVICES`, which settings cannot import: it needs settings.
-SERVICES = ("inventory", "orders", "payments", "warehouse", "delivery")
+SERVICES = ("inventory", "orders", "payments", "warehouse", "delivery", "flights", "hotels", "mail")
 
 SAGA_DATA = folder(Path(os.environ.get("SAGA_DATA") or BASE_DIR / "var").resolve())
 SAGA_PUBLIC = flag("SAGA_PUBLIC")

@@ -21,6 +21,7 @@ from playground.views import (
     pages,
     styles,
     takeaways,
+    thousand,
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -40,6 +41,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("lab/check/", lab.check, name="lab-check"),
     path("links/", links.make, name="link"),
     path("s/<slug:slug>/", links.follow, name="short"),
+    path("lab/thousand/", thousand.page, name="lab-thousand"),
+    path("lab/thousand/open/", thousand.open_run, name="lab-thousand-open"),
     path("runs/<str:run_id>/", pages.run, name="run"),
     path("runs/<str:run_id>/sagas/<str:saga_id>/retry", pages.retry, name="retry"),
     path("runs/<str:run_id>/embed/", embed.run, name="run-embed"),

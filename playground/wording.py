@@ -33,6 +33,10 @@ STEPS: Mapping[str, StepWords] = {
     "charge-payment": StepWords("payments", "The card is charged {}.", "{} is refunded."),
     "notify-warehouse": StepWords("warehouse", "Warehouse has the pick.", "The pick is recalled."),
     "book-delivery": StepWords("delivery", "The van is booked.", "The booking is cancelled."),
+    "book-flight": StepWords("flights", "One seat is held.", "The seat is free again."),
+    "reserve-hotel": StepWords("hotels", "The room is booked.", "The room is cancelled."),
+    "charge-card": StepWords("payments", "The card is charged {}. There is no way back from here.", ""),
+    "send-ticket": StepWords("mail", "The ticket is sent.", ""),
 }
 
 HEARS: Mapping[str, str] = {  # the event that starts a step where nobody drives
@@ -41,6 +45,10 @@ HEARS: Mapping[str, str] = {  # the event that starts a step where nobody drives
     "charge-payment": "order-created",
     "notify-warehouse": "payment-charged",
     "book-delivery": "pick-requested",
+    "book-flight": "order-placed",
+    "reserve-hotel": "flight-booked",
+    "charge-card": "hotel-reserved",
+    "send-ticket": "card-charged",
 }
 
 ROWS: Mapping[tuple[str, str], str] = {
@@ -56,6 +64,12 @@ ROWS: Mapping[tuple[str, str], str] = {
     ("warehouse", "recall"): "Warehouse recalls the pick.",
     ("delivery", "book"): "Delivery books a van.",
     ("delivery", "cancel"): "Delivery cancels the booking.",
+    ("flights", "hold"): "Flights holds one seat.",
+    ("flights", "release"): "Flights gives the seat free.",
+    ("flights", "sell"): "Flights marks the seat as sold.",
+    ("hotels", "book"): "Hotels books a room.",
+    ("hotels", "cancel"): "Hotels cancels the room.",
+    ("mail", "send"): "Mail sends the ticket.",
 }
 
 TOTALS: Mapping[str, str] = {
@@ -64,9 +78,39 @@ TOTALS: Mapping[str, str] = {
     "payments": "taken",
     "warehouse": "to pick",
     "delivery": "booked",
+    "flights": "held",
+    "hotels": "booked",
+    "mail": "sent",
 }
 
-STANDING: Mapping[str, str] = {"warehouse": "the pick waits", "delivery": "a van is booked"}
+STANDING: Mapping[str, str] = {
+    "warehouse": "the pick waits",
+    "delivery": "a van is booked",
+    "hotels": "a room is booked",
+    "mail": "the ticket is sent",
+}
+
+SELLERS = ("inventory", "flights")  # services whose units orders compete for
+
+
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """What a saga sells: one of it and many, what becomes of it at a good end, and otherwise."""
+
+    one: str
+    many: str
+    sold: str
+    goes: str
+    stays: str
+
+
+LAMP = Goods("lamp", "lamps", "shipped", "the lamp ships", "nothing ships")
+SEAT = Goods("seat", "seats", "ticketed", "the seat is sold", "nobody travels")
+
+
+def goods_of(saga: str) -> Goods:
+    """Return what a saga of this name sells."""
+    return SEAT if saga == "trip" else LAMP
 
 
 def title(service: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import cast
 
+from sagas import catalog
 from sagas.baton import Baton, BatonClock, BatonSchedule
 from sagas.courier import Courier
 from sagas.definition import SagaDefinition
@@ -48,12 +49,12 @@ class Driver:
         self._seen: set[int] = set()
         self._baton = Baton(is_needed=not loaded.plan.latency_ms)
         self._desk = self._make_desk(BatonClock(ports.clock, self._baton))
-        self._watcher = Watcher(loaded.plan.watcher_ms, ports.clock)
+        self._watcher = Watcher(loaded.plan.watcher_ms, ports.clock, definition.name)
         self._relay = Relay(self._desk, self._baton, self._on_idle, self._watcher.hear)
 
     def _make_desk(self, clock: BatonClock) -> Desk:
         ports, loaded, definition = self._ports, self._loaded, self._definition
-        mail = Mail(ports.subscriptions)
+        mail = Mail(ports.subscriptions or catalog.subscriptions(definition.name))
         lock_step = next((step.name for step in definition.steps if step.settlement), "")
         schedule = Schedule()
         if loaded.plan.schedule != "free" and len(loaded.sagas) > 1:

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connections, models, transaction
 
-SERVICES = ("inventory", "orders", "payments", "warehouse", "delivery")
+SERVICES = ("inventory", "orders", "payments", "warehouse", "delivery", "flights", "hotels", "mail")
 
 _SEARCH_PATH = re.compile(r"search_path\s*=\s*\"?([A-Za-z_][A-Za-z0-9_]*)")
 

@@ -13,7 +13,6 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sagas import catalog
 from sagas.clock import Clock, cancel_and_wait, spawn
 from sagas.decider import Call, Move, Moves, Park, Rest, Settle, Wait, advance, ask_again, decide, split
 from sagas.definition import SagaDefinition
@@ -35,13 +34,13 @@ SETTLE_WAITS_MS = (200, 400, 800, 1600, 3200, 5000)  # the last one repeats unti
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """What a driver needs of the world around it. `subscriptions` is for a run that nobody drives."""
+    """What a driver needs of the world around it. `subscriptions` is for a run that nobody drives; empty: the catalog's."""
 
     journal: Appends
     services: Mapping[str, Participant]
     clock: Clock
     owner: str
-    subscriptions: Mapping[str, Subscriptions] = field(default_factory=lambda: catalog.SUBSCRIPTIONS)
+    subscriptions: Mapping[str, Subscriptions] = field(default_factory=dict)
 
 
 class Driver:
@@ -251,8 +250,12 @@ class Driver:
 
     def _wake_parked(self, step: str) -> None:
         for saga, state in self.tape.states.items():
-            if state.step(step).action.parked and state.phase not in AT_REST:
-                self._released.add(saga)
+            calls = state.step(step).action
+            if state.phase in AT_REST or not (calls.parked or calls.open):
+                continue
+            # A release while the answer is on its way counts: whoever is told to wait then asks at once.
+            self._released.add(saga)
+            if calls.parked:
                 self._schedule.goes_on(saga)
                 self._nudges[saga].set()
 

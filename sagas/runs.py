@@ -18,6 +18,7 @@ from sagas.plan import RunPlan, plan_from_json
 FIRST_ORDER = 8412
 ITEM = "lamp"
 PRICE_CENTS = 4900
+TRIP_CENTS = 18_900
 ID_LENGTH = 16
 ID_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # no look-alikes: 0 o, 1 i l
 
@@ -47,7 +48,7 @@ def create_run(scenario: Mapping[str, Any]) -> Run:
     for name in dict.fromkeys(step.service for step in definition.steps):
         catalog.SERVICES[name].seed(run_id, orders=orders, stock=plan.stock, keep_back=plan.keep_back)
     run = Run(id=run_id, definition=definition.name, version=definition.version, scenario=dict(scenario))
-    run.payload = {"item": ITEM, "amount": PRICE_CENTS}
+    run.payload = payload_of(plan.saga)
     sagas = [Saga(id=f"{run_id}-{n}", run=run, index=n, order=order) for n, order in enumerate(orders, 1)]
     with atomic("default"):
         run.save(force_insert=True)
@@ -55,6 +56,11 @@ def create_run(scenario: Mapping[str, Any]) -> Run:
         Step.objects.bulk_create(step for saga in sagas for step in _step_rows(definition, plan, saga))
     on_commit("default", partial(wake, run_id))
     return run
+
+
+def payload_of(saga: str) -> dict[str, Any]:
+    """Return what an order of this saga is about, and what it costs in cents."""
+    return {"item": "trip", "amount": TRIP_CENTS} if saga == "trip" else {"item": ITEM, "amount": PRICE_CENTS}
 
 
 def retry_saga(saga_id: str, *, who: str, why: str = "", saw: int = 0) -> Command:

@@ -2,7 +2,7 @@
 
 With a lock, Inventory is asked for a unit and decides. In the modes `off` and `naive` the
 caller asks what stands on the shelf, decides by the answer, and has Inventory hold what it
-names. So the rule stands twice: Inventory's in `services.inventory.shelf`, and here as it was
+names. So the rule stands twice: Inventory's in `services.shelf`, and here as it was
 on the day it was copied. When Inventory changes its own, this one goes on selling.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sagas.services.inventory.unlocked import Seen
+from sagas.services.unlocked import Seen
 
 KEPT_BACK = 0  # what Inventory kept back on the day its rule was copied
 

@@ -29,7 +29,7 @@ from sagas.network import DriverDied
 from sagas.orchestrator import Ports
 from sagas.plan import RunPlan, plan_from_json
 from sagas.recovery import Loaded
-from sagas.runs import FIRST_ORDER, ID_LENGTH, ID_LETTERS, ITEM, PRICE_CENTS
+from sagas.runs import FIRST_ORDER, ID_LENGTH, ID_LETTERS, payload_of
 from sagas.services.base import Row, Service
 from sagas.state import Phase, SagaState
 from sagas.virtual import Calls, VirtualClock, play
@@ -48,7 +48,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedRun:
-    """A run that has ended. `states` are the sagas' in their order, `ledgers` the rows by service."""
+    """A run that has ended. `states` are the sagas' in their order; `ledgers` and `pending` are by service."""
 
     run: str
     seed: int
@@ -56,6 +56,7 @@ class SimulatedRun:
     states: Sequence[str]
     facts: Mapping[str, int]
     ledgers: Mapping[str, Sequence[Row]]
+    pending: Mapping[str, Sequence[Mapping[str, str]]]
 
     @property
     def verdict(self) -> Verdict:
@@ -184,6 +185,7 @@ def _run(definition: SagaDefinition, plan: RunPlan) -> SimulatedRun:
         states=[str(state.phase) for state in states],
         facts=_facts(services.values(), loaded.run),
         ledgers={name: service.ledger(loaded.run) for name, service in services.items()},
+        pending={name: service.pending(loaded.run) for name, service in services.items()},
     )
 
 
@@ -194,7 +196,7 @@ def _new_run(definition: SagaDefinition, plan: RunPlan) -> Loaded:
         definition=definition.name,
         version=definition.version,
         plan=plan,
-        payload={"item": ITEM, "amount": PRICE_CENTS},
+        payload=payload_of(plan.saga),
         sagas={f"{run}-{n + 1}": f"ord-{FIRST_ORDER + n}" for n in range(plan.orders)},
         entries=[],
         created_ms=EPOCH_MS,

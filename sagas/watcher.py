@@ -8,26 +8,30 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from sagas.clock import Clock, cancel_and_wait, spawn
 from sagas.services.events import Event
 
 TIMED_OUT = "order-timed-out"
-# After the first of these nothing is ever undone; after the others there is nothing left to undo.
-ENDS = ("delivery-booked", "inventory-refused", "inventory-released")
+# After these, by saga, nothing is ever undone, or there is nothing left to undo.
+ENDS: Mapping[str, tuple[str, ...]] = {
+    "order": ("delivery-booked", "inventory-refused", "inventory-released"),
+    "trip": ("card-charged", "card-unanswered", "flight-refused", "flight-cancelled"),
+}
 
 
 class Watcher:
     """Watches the orders of one run. `patience_ms` None: nobody watches. It calls an order off once."""
 
-    def __init__(self, patience_ms: int | None, clock: Clock) -> None:
+    def __init__(self, patience_ms: int | None, clock: Clock, saga: str = "order") -> None:
         self._patience_ms, self._clock = patience_ms, clock
+        self._ends = ENDS.get(saga, ENDS["order"])
         self._over: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     def hear(self, event: Event) -> None:
         """Take the next event of an order."""
-        if event.name in (*ENDS, TIMED_OUT):
+        if event.name in (*self._ends, TIMED_OUT):
             self._over[event.order].set()
 
     def waits(self, order: str) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import ParamSpec, TypeVar
 
 from django.db import DatabaseError, connections
@@ -57,7 +58,7 @@ class Worker:
         *,
         pace: Pace | None = None,
         services: Mapping[str, Participant] = catalog.SERVICES,
-        subscriptions: Mapping[str, Subscriptions] = catalog.SUBSCRIPTIONS,
+        subscriptions: Mapping[str, Subscriptions] = MappingProxyType({}),
         clock: Clock | None = None,
         only: str = "",
     ) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sagas import catalog, secondhand
 from sagas.definition import SagaDefinition, Step
 from sagas.errors import DefinitionInvalid
-from sagas.services.inventory import shelf
+from sagas.services import shelf
 from sagas.services.payments.handlers import charge_payment
 from sagas.services.warehouse.handlers import notify_warehouse, recall_pick
 

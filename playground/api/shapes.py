@@ -83,6 +83,8 @@ class Facts(Schema):
     orders_confirmed: int
     picks_active: int
     slots_booked: int
+    rooms_booked: int
+    tickets_sent: int
     pending: int
     double_charges: int
     oversold: int

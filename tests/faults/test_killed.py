@@ -16,7 +16,7 @@ import pytest
 
 from sagas import catalog
 from sagas.entries import Entry, Kind, Op, entry_from_json
-from tests.language import sentence_violations
+from sagas.language import sentence_violations
 from tests.play import ROOT
 
 SLOW = {"latency_ms": 60, "timeout_ms": 2000, "retry": {"initial_ms": 5}, "compensation_retry": {"initial_ms": 5}}

@@ -147,6 +147,8 @@ def test_a_finished_run_shows_its_sagas_its_services_and_its_facts(client: Clien
         "orders_confirmed": 0,
         "picks_active": 0,
         "slots_booked": 0,
+        "rooms_booked": 0,
+        "tickets_sent": 0,
         "pending": 0,
         "double_charges": 0,
         "oversold": 0,

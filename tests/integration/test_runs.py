@@ -6,11 +6,11 @@ import pytest
 
 from sagas import catalog
 from sagas.entries import Entry, Kind, Lane, Op
+from sagas.language import sentence_violations
 from sagas.projection import project
 from sagas.runs import create_run, retry_saga
 from sagas.tape import fold
 from tests.engine import Finished, drive, fault, finish, scenario
-from tests.language import sentence_violations
 
 STEPS = [step.name for step in catalog.ORDER.steps]
 FORWARD = {

@@ -15,6 +15,7 @@ from sagas import catalog
 from sagas.entries import Entry, Kind, Lane, Op, ms_from_iso
 from sagas.errors import DefinitionUnknown, JournalConflict, LeaseLost, PlanInvalid, SimulationStuck
 from sagas.journal_sql import Batch
+from sagas.language import sentence_violations
 from sagas.memory import MemoryDatabases, MemoryJournal
 from sagas.models import Run
 from sagas.services.base import Row
@@ -33,7 +34,6 @@ from sagas.simulation import (
 )
 from sagas.virtual import Calls, VirtualClock, play
 from tests.engine import Finished, drive, fault, scenario
-from tests.language import sentence_violations
 
 RESERVE = "reserve-inventory"
 LOCKS = ["fail-fast", "wait"]

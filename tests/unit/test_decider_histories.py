@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from sagas.decider import Call, decide, split
 from sagas.entries import Kind, Lane, entry_from_json
+from sagas.language import sentence_violations
 from sagas.state import Phase, Policy, SagaState, evolve
 from tests.builders import ACTION, COMPENSATION, NOW, ORDER, ORDER_ID, SAGA, TRIP, fact, operator
 from tests.fates import ACCIDENTS, LONGEST_WAIT_MS, fates, generated, plays, policies, scripts, turned_while_open
-from tests.language import sentence_violations
 from tests.simulator import LATENCY_MS, Play
 
 

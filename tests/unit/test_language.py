@@ -10,6 +10,7 @@ import pytest
 
 from sagas.definition import Retry, SagaDefinition
 from sagas.entries import Entry, Kind, Lane
+from sagas.language import sentence_violations
 from sagas.state import Policy
 from tests.builders import (
     ACTION,
@@ -23,7 +24,6 @@ from tests.builders import (
     turned,
     unknown,
 )
-from tests.language import sentence_violations
 from tests.simulator import Play
 
 PLAYED: dict[str, dict[str, list[str]]] = {

@@ -1,76 +1,38 @@
-"""What inventory does: hold a unit, give it back, sell it.
-
-With a lock, to hold is to claim: one conditional update. Without one, the order looks, and
-later holds what it saw.
-"""
+"""What inventory does: hold a unit, give it back, sell it."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from sagas.services.base import Delivery, Refused, Row
-from sagas.services.inventory import shelf, unlocked
+from sagas.services import stock, unlocked
+from sagas.services.base import Delivery, Halves
+from sagas.services.inventory.models import LedgerRow, Ticket, Unit, WorldRow
+from sagas.services.shelf import Shelf
+
+
+def kept_back(world: str) -> int:
+    """Return how many units of a world are not for sale."""
+    return WorldRow.objects.values_list("kept_back", flat=True).get(pk=world)
+
+
+SHELF = Shelf(units=Unit, line=Ticket, ledger=LedgerRow, none_left="out of stock", kept_back=kept_back)
 
 
 def reserve_inventory(delivery: Delivery) -> dict[str, Any]:
-    unit = shelf.ask(delivery)
-    delivery.write("hold", 1, record=unit, lock="acquired")
-    return {"unit": unit}
-
-
-def hold_what_was_seen(delivery: Delivery, seen: unlocked.Seen) -> dict[str, Any]:
-    """Return the unit that is held now, whoever holds it too. Raises Refused when none was seen."""
-    unit = seen.unit(delivery.order)
-    flagged = unlocked.flag(delivery, unit)
-    delivery.write("hold", 1, record=unit, lock="acquired" if flagged else "")
-    return {"unit": unit}
+    return stock.hold(SHELF, delivery)
 
 
 def release_inventory(delivery: Delivery) -> dict[str, Any]:
-    handed = shelf.leave_line(delivery)
-    if handed:
-        # The ledger never had this unit for the order, but the next in line has to learn that it moves on.
-        delivery.write("release", 0, record=handed, lock="released")
-        shelf.let_go(delivery.world, handed, delivery.order)
-        return {"released": handed}
-    held = delivery.standing()
-    if not held:
-        return _nothing_to_release(delivery)
-    hold = held[-1]
-    delivery.write("release", -hold.amount, record=hold.record, lock=_lock_ends(hold), undoes=hold)
-    _let_go(delivery, hold)
-    return {"released": hold.record}
+    return stock.release(SHELF, delivery)
 
 
 def sell_inventory(delivery: Delivery) -> dict[str, Any]:
-    held = delivery.standing()
-    if not held and not shelf.sold_to(delivery.world, delivery.order):
-        raise Refused("nothing is held")
-    for hold in held:
-        delivery.write("sell", -hold.amount, record=hold.record, lock=_lock_ends(hold), undoes=hold)
-        _sell(delivery, hold)
-    return {"sold": [hold.record for hold in held]}
+    return stock.sell(SHELF, delivery)
 
 
-def _let_go(delivery: Delivery, hold: Row) -> None:
-    if delivery.call.lock in unlocked.NO_LOCK:
-        unlocked.give_back(delivery, hold.record)
-    else:
-        shelf.let_go(delivery.world, hold.record, hold.order)
-
-
-def _sell(delivery: Delivery, hold: Row) -> None:
-    if delivery.call.lock in unlocked.NO_LOCK:
-        unlocked.sell(delivery, hold.record)
-    else:
-        shelf.sell(delivery.world, hold.record, hold.order)
-
-
-def _lock_ends(hold: Row) -> str:
-    return "released" if hold.lock else ""
-
-
-def _nothing_to_release(delivery: Delivery) -> dict[str, Any]:
-    if shelf.sold_to(delivery.world, delivery.order):
-        raise Refused("the unit is sold")
-    return {"released": None}
+HALVES = {
+    reserve_inventory: Halves(
+        look=partial(unlocked.look, SHELF), act=partial(stock.hold_what_was_seen, SHELF), locks=unlocked.NO_LOCK
+    )
+}

@@ -6,6 +6,7 @@ from django.db import models as django
 
 from sagas.services import models
 from sagas.services.locks import LockableRow
+from sagas.services.shelf import Place
 
 
 class WorldRow(models.WorldRow):
@@ -38,16 +39,5 @@ class Unit(LockableRow):
     """One unit on the shelf: free, PENDING for an order, or sold to it."""
 
 
-class Ticket(django.Model):
-    """A place in the line for a unit, first come first served by id; `record` is the unit handed over."""
-
-    world = django.CharField(max_length=models.WORLD_LENGTH)
-    order = django.CharField(max_length=models.NAME_LENGTH)
-    action_key = django.CharField(max_length=models.KEY_LENGTH)
-    record = django.CharField(max_length=models.NAME_LENGTH, blank=True)
-
-    class Meta:
-        constraints = [django.UniqueConstraint(fields=["world", "action_key"], name="inventory_ticket_key")]
-
-    def __str__(self) -> str:
-        return f"{self.order} {self.record or 'waits'}"
+class Ticket(Place):
+    """A place in the line for a unit."""

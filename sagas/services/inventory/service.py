@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sagas.services import ledger, locks
-from sagas.services.base import Halves, Service
-from sagas.services.inventory import handlers, shelf, unlocked
+from sagas.services import locks
+from sagas.services import stock as units
+from sagas.services.base import Service
+from sagas.services.inventory.handlers import HALVES, SHELF
 from sagas.services.inventory.models import (
     BarrierRow,
     InboxRow,
@@ -28,12 +29,10 @@ class Inventory(Service):
     inbox = InboxRow
     outbox = OutboxRow
     records = (Ticket, Unit)
-    halves = {
-        handlers.reserve_inventory: Halves(look=unlocked.look, act=handlers.hold_what_was_seen, locks=unlocked.NO_LOCK)
-    }
+    halves = HALVES
 
     def furnish(self, world: str, orders: Sequence[str], stock: int) -> None:
-        Unit.objects.bulk_create(Unit(world=world, record=f"unit-{n}", state=locks.FREE) for n in range(1, stock + 1))
+        units.furnish(SHELF, world, "unit", stock)
 
     def hold_back(self, world: str, units: int) -> None:
         WorldRow.objects.filter(pk=world).update(kept_back=units)
@@ -42,19 +41,7 @@ class Inventory(Service):
         return locks.pending(Unit, world)
 
     def count(self, world: str) -> dict[str, int]:
-        sums = ledger.totals(LedgerRow, world)
-        sold = -sums.get("sell", 0)
-        held = sums.get("hold", 0) + sums.get("release", 0) - sold + shelf.handed_over(world)
-        kept_back = WorldRow.objects.values_list("kept_back", flat=True).get(pk=world)
-        states = list(Unit.objects.filter(world=world).values_list("state", flat=True))
-        return {
-            "units_held": held,
-            "units_sold": sold,
-            "stock_left": len(unlocked.on_hand(world)),
-            "oversold": max(0, held + sold - len(states)),
-            "kept_back_sold": min(kept_back, max(0, held + sold - max(0, len(states) - kept_back))),
-            "pending": states.count(locks.PENDING),
-        }
+        return units.count(SHELF, world)
 
 
 inventory = Inventory()

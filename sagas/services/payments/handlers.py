@@ -22,6 +22,11 @@ def charge_payment(delivery: Delivery) -> dict[str, Any]:
     return {"charged": amount}
 
 
+def charge_card(delivery: Delivery) -> dict[str, Any]:
+    """As `charge_payment`, for a saga in which the charge is the point of no return."""
+    return charge_payment(delivery)
+
+
 def refund_payment(delivery: Delivery) -> dict[str, Any]:
     charges = delivery.standing()
     if not charges:

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 from sagas.services import locks, sql
 from sagas.services.base import Delivery, Refused
-from sagas.services.inventory.models import LedgerRow, Unit
-from sagas.services.inventory.shelf import SOLD
+from sagas.services.shelf import SOLD, Shelf
 
 NO_LOCK = ("off", "naive")
 
@@ -36,47 +35,49 @@ class Seen:
         return self.units[_number(order) % len(self.units)]
 
 
-def look(delivery: Delivery) -> Seen:
+def look(shelf: Shelf, delivery: Delivery) -> Seen:
     """Return what stands on the shelf now. Whether it may be sold is for whoever asked to say."""
-    flagged = Unit.objects.filter(world=delivery.world, state=locks.PENDING).order_by("pk").first()
-    refusal = Refused("locked", record=flagged.record, owner=flagged.owner) if flagged else Refused("out of stock")
-    return Seen(tuple(on_hand(delivery.world)), refusal)
+    flagged = shelf.units._default_manager.filter(world=delivery.world, state=locks.PENDING).order_by("pk").first()
+    refusal = Refused("locked", record=flagged.record, owner=flagged.owner) if flagged else Refused(shelf.none_left)
+    return Seen(tuple(on_hand(shelf, delivery.world)), refusal)
 
 
-def flag(delivery: Delivery, record: str) -> bool:
+def flag(shelf: Shelf, delivery: Delivery, record: str) -> bool:
     """Return whether this way of working sets a flag; it is then PENDING for this order, whoever had it."""
     if delivery.call.lock != "naive":
         return False
-    locks.overwrite(Unit, delivery.world, record, delivery.order, locks.PENDING)
+    locks.overwrite(shelf.units, delivery.world, record, delivery.order, locks.PENDING)
     return True
 
 
-def give_back(delivery: Delivery, record: str) -> None:
+def give_back(shelf: Shelf, delivery: Delivery, record: str) -> None:
     """Leave the unit to those whose rows still stand on it: a buyer, a holder, or nobody."""
     if delivery.call.lock != "naive":
         return
-    left = [(kind == "sell", n, order) for n, order, kind, on, _ in _standing(delivery.world) if on == record]
+    left = [(kind == "sell", n, order) for n, order, kind, on, _ in _standing(shelf, delivery.world) if on == record]
     is_sold, _, owner = max(left, default=(False, 0, ""))
     state = SOLD if is_sold else locks.PENDING if owner else locks.FREE
-    locks.overwrite(Unit, delivery.world, record, owner, state)
+    locks.overwrite(shelf.units, delivery.world, record, owner, state)
 
 
-def sell(delivery: Delivery, record: str) -> None:
+def sell(shelf: Shelf, delivery: Delivery, record: str) -> None:
     """Make the unit this order's own, sold before or not."""
-    locks.overwrite(Unit, delivery.world, record, delivery.order, SOLD)
+    locks.overwrite(shelf.units, delivery.world, record, delivery.order, SOLD)
 
 
-def on_hand(world: str) -> list[str]:
+def on_hand(shelf: Shelf, world: str) -> list[str]:
     """Return the units that are free and that nobody holds without a flag."""
-    held = {record for _, _, kind, record, lock in _standing(world) if kind == "hold" and not lock}
-    free = sql.run(Unit, "SELECT record FROM {table} WHERE world = %s AND state = %s ORDER BY id", [world, locks.FREE])
+    held = {record for _, _, kind, record, lock in _standing(shelf, world) if kind == "hold" and not lock}
+    free = sql.run(
+        shelf.units, "SELECT record FROM {table} WHERE world = %s AND state = %s ORDER BY id", [world, locks.FREE]
+    )
     return [record for (record,) in free if record not in held]
 
 
-def _standing(world: str) -> list[tuple[int, str, str, str, str]]:
+def _standing(shelf: Shelf, world: str) -> list[tuple[int, str, str, str, str]]:
     """Return number, order, kind, record and lock of the holds and sales that no later row takes back."""
     return sql.run(
-        LedgerRow,
+        shelf.ledger,
         "SELECT n, \"order\", kind, record, lock FROM {table} AS effect WHERE world = %s AND kind IN ('hold', 'sell') "
         "AND NOT EXISTS (SELECT 1 FROM {table} AS undo WHERE undo.world = effect.world AND undo.undoes = effect.n)",
         [world],
