@@ -86,9 +86,9 @@ RULES: Sequence[Rule] = (
         "Inventory and then decides by the answer holds a second copy of its rule. The rule itself moves on; "
         "the copy goes on selling.",
         figure="edges",
-        kept=Case(url="/acts/2/?stock=1&keep_back=1", shows="Inventory keeps its last lamp back, and says no itself."),
+        kept=Case(url="/lab/?stock=1&keep_back=1", shows="Inventory keeps its last lamp back, and says no itself."),
         broken=Case(
-            url="/acts/2/?stock=1&keep_back=1&lock=off",
+            url="/lab/?stock=1&keep_back=1&lock=off",
             shows="A copy of the rule has not heard of that, and sells the lamp in the window.",
         ),
     ),

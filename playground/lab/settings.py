@@ -86,6 +86,7 @@ MORE: Sequence[tuple[str, Sequence[Setting]]] = (
                 options=(("step", "order and step"), ("order", "the order alone")),
             ),
             Setting(name="schedule", label="Who goes next", hint="rendezvous, free, or orders by number: 0,1,1"),
+            Setting(name="keep_back", label="Kept back by Inventory"),
             Setting(name="seed", label="Seed"),
         ),
     ),

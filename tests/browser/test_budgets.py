@@ -31,6 +31,7 @@ PAGES = {
     "act 3": "/acts/3/",
     "act 4": "/acts/4/",
     "takeaways": "/takeaways/",
+    "lab": "/lab/",
 }
 MOVING = {"home": "/", "act 2": f"/acts/2/?{PACE}"}
 

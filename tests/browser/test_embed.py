@@ -15,8 +15,6 @@ from tests.browser.checks import problems, weigh
 from tests.browser.conftest import PATIENCE_MS, Reader
 from tests.play import Play
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 ReaderOf = Callable[..., Reader]
 BRISK = "fault=notify-warehouse:error&latency_ms=60&retry=1,50,2"
 

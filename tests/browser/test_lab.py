@@ -14,8 +14,6 @@ from tests.browser.checks import SCHEMES, problems, shifted, watch_shifts, weigh
 from tests.browser.conftest import PATIENCE_MS, Reader
 from tests.play import Play
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 BRISK = "latency_ms=40&timeout_ms=4000"
 
 ReaderOf = Callable[..., Reader]

@@ -42,7 +42,7 @@ def test_the_fifth_rule_broken_sells_by_a_copy(shared_play: Play, reader: Reader
     rules = page.locator(".rules li").nth(4).locator("pre").all_inner_texts()
     assert ["free > kept_back" in rules[0], "free > KEPT_BACK" in rules[1]] == [True, True]
     one.open(f"{broken}&latency_ms=0")
-    page.get_by_role("button", name="Run the order").click()
+    page.get_by_role("button", name="Run once").click()
     one.wait_for_end("done")
     facts = one.api(f"/api/runs/{one.run()}")["facts"]
     assert (facts["kept_back_sold"], facts["consistent"]) == (1, False)

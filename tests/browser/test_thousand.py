@@ -11,8 +11,6 @@ from tests.browser.checks import problems
 from tests.browser.conftest import Reader
 from tests.play import Play
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 PATH = "/lab/thousand/?mode=none&latency_ms=0"
 LONG_MS = 100_000  # for a thousand runs on a busy machine
 
