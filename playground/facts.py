@@ -115,11 +115,11 @@ def price_in(entries: Iterable[Entry]) -> int:
 
 
 def _services(run: Run) -> list[str]:
-    """Return the services of a run's saga: all of them where this process does not have its definition."""
+    """Return the services of a run's saga: those that have a share of it where this process has no definition."""
     try:
         definition = catalog.definition(run.definition, run.version)
     except DefinitionUnknown:
-        return list(catalog.SERVICES)
+        return [name for name, s in catalog.SERVICES.items() if s.worlds._default_manager.filter(pk=run.pk).exists()]
     return list(dict.fromkeys(step.service for step in definition.steps))
 
 

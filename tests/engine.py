@@ -47,8 +47,8 @@ class Finished:
 
     def facts(self) -> dict[str, int]:
         sums: dict[str, int] = {}
-        for service in catalog.SERVICES.values():
-            for name, value in service.facts(self.run.pk).items():
+        for service in dict.fromkeys(step.service for step in catalog.definition(self.run.definition).steps):
+            for name, value in catalog.SERVICES[service].facts(self.run.pk).items():
                 sums[name] = sums.get(name, 0) + value
         return sums
 

@@ -15,13 +15,20 @@ from django.apps import apps
 from django.db import connections, models
 from pytest_django import DjangoDbBlocker
 
+from sagas import catalog
 from sagas.definition import Handler
 from sagas.entries import Op
 from sagas.services.base import Answer, Call, Row, Service
 from sagas.services.delivery.handlers import book_delivery, cancel_delivery
 from sagas.services.delivery.service import delivery
+from sagas.services.flights.handlers import book_flight, cancel_flight, sell_seat
+from sagas.services.flights.service import flights
+from sagas.services.hotels.handlers import cancel_hotel, reserve_hotel
+from sagas.services.hotels.service import hotels
 from sagas.services.inventory.handlers import release_inventory, reserve_inventory, sell_inventory
 from sagas.services.inventory.service import inventory
+from sagas.services.mail.handlers import send_ticket
+from sagas.services.mail.service import mail
 from sagas.services.orders.handlers import cancel_order, confirm_order, create_order
 from sagas.services.orders.service import orders
 from sagas.services.payments.handlers import charge_payment, refund_payment
@@ -42,7 +49,7 @@ class Desk:
 
     service: Service
     action: Handler
-    compensation: Handler
+    compensation: Handler | None = None
     settlement: Handler | None = None
     unit: int = 1
     world: str = ""
@@ -59,6 +66,7 @@ class Desk:
         return self.service.deliver(self.action, self.call(order, self.action, Op.ACTION, **changes))
 
     def undo(self, order: str, **changes: Any) -> Answer:
+        assert self.compensation is not None
         call = self.call(order, self.compensation, Op.COMPENSATION, **changes)
         return self.service.deliver(self.compensation, call)
 
@@ -97,8 +105,13 @@ DESKS = {
         Desk(service=payments, action=charge_payment, compensation=refund_payment, unit=PRICE),
         Desk(service=warehouse, action=notify_warehouse, compensation=recall_pick),
         Desk(service=delivery, action=book_delivery, compensation=cancel_delivery),
+        Desk(service=flights, action=book_flight, compensation=cancel_flight, settlement=sell_seat),
+        Desk(service=hotels, action=reserve_hotel, compensation=cancel_hotel),
+        Desk(service=mail, action=send_ticket),
     )
 }
+UNDOABLE = [name for name, desk in DESKS.items() if desk.compensation]
+OF_ORDER = [step.service for step in catalog.ORDER.steps]
 
 
 class Shop:
@@ -119,8 +132,8 @@ class Shop:
 
     @property
     def desks(self) -> dict[str, Desk]:
-        """All five desks, in the order of the saga's steps."""
-        return {service: self[service] for service in DESKS}
+        """The five desks of the order saga, in the order of its steps."""
+        return {service: self[service] for service in OF_ORDER}
 
     def facts(self) -> dict[str, int]:
         """Return the five services' facts; what two of them count is added up."""

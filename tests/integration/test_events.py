@@ -18,11 +18,12 @@ from sagas.entries import Op
 from sagas.services import boxes
 from sagas.services.base import Answer, Verdict
 from sagas.services.events import Event, Subscription
-from tests.integration.conftest import Desk, Shop
+from tests.integration.conftest import UNDOABLE, Desk, Shop
 
 ROOT = Path(__file__).resolve().parents[2]
 ORDER = "ord-8412"
-FIRST = {service: next(iter(table)) for service, table in catalog.SUBSCRIPTIONS.items()}  # what starts its part
+HEARD = {**catalog.TRIP_SUBSCRIPTIONS, **catalog.SUBSCRIPTIONS}  # Payments hears both sagas: here the order's part
+FIRST = {service: next(iter(table)) for service, table in HEARD.items()}  # what starts its part
 UNDO = "order-timed-out"
 
 
@@ -33,7 +34,7 @@ def shop(open_shop: Callable[..., Shop]) -> Shop:
 
 def hear(desk: Desk, name: str, **changes: Any) -> Answer:
     """Deliver an event to a service, as the courier does."""
-    subscription = catalog.SUBSCRIPTIONS[desk.service.name][name]
+    subscription = HEARD[desk.service.name][name]
     call = desk.call(ORDER, subscription.handler, subscription.op, **changes)
     event = Event(name=name, order=ORDER, service="someone", payload=call.body)
     return boxes.consume(desk.service, subscription, event, call)
@@ -76,7 +77,7 @@ def test_rule_17_inbox_effect_and_outbox_are_one_transaction(
     assert hear(desk, FIRST[service]).verdict is Verdict.OK
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", UNDOABLE)
 def test_rule_15_an_event_after_its_undo_is_fenced_and_says_nothing(shop: Shop, service: str) -> None:
     desk = shop[service]
     undone = hear(desk, UNDO)
@@ -87,11 +88,11 @@ def test_rule_15_an_event_after_its_undo_is_fenced_and_says_nothing(shop: Shop, 
     assert (desk.rows(ORDER), said(desk)) == ([], words)
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", UNDOABLE)
 def test_two_events_that_ask_for_the_same_undo_undo_once(shop: Shop, service: str) -> None:
     desk = shop[service]
     hear(desk, FIRST[service])
-    undoing = [name for name, does in catalog.SUBSCRIPTIONS[service].items() if does.op is Op.COMPENSATION]
+    undoing = [name for name, does in HEARD[service].items() if does.op is Op.COMPENSATION]
     for name in undoing:
         hear(desk, name)
     assert len(desk.rows(ORDER)) == 2
@@ -138,10 +139,10 @@ def test_what_is_taken_from_an_outbox_is_not_there_any_more(shop: Shop) -> None:
 
 
 def test_settling_says_nothing(shop: Shop) -> None:
-    for service in ("inventory", "orders"):
+    for service, last in (("inventory", "delivery-booked"), ("orders", "delivery-booked"), ("flights", "ticket-sent")):
         hear(shop[service], FIRST[service])
-        assert hear(shop[service], "delivery-booked").verdict is Verdict.OK
-        assert hear(shop[service], "delivery-booked").replayed
+        assert hear(shop[service], last).verdict is Verdict.OK
+        assert hear(shop[service], last).replayed
         assert len(said(shop[service])) == 1
 
 
@@ -158,25 +159,41 @@ def named(texts: Mapping[str, str], pattern: str) -> list[tuple[str, str]]:
 def test_no_service_names_another_one_or_a_step_of_it(service: str) -> None:
     others = "|".join(name for name in SERVICES if name != service)
     assert named(modules(service), rf"services\.(?:{others})\b|[\"'](?:{others})[\"']|SERVICES") == []
-    steps = [step for step in catalog.ORDER.steps if step.service != service]
-    names = "|".join(name for s in steps for name in (s.name, s.compensation_name))
+    steps = [step for step in (*catalog.ORDER.steps, *catalog.TRIP.steps) if step.service != service]
+    names = "|".join(name for s in steps for name in (s.name, s.compensation_name) if name)
     assert named(modules(service), names + "|" + names.replace("-", "_")) == []
     assert named(modules(service), f"services\\.{service}"), "the pattern finds what it looks for"
 
 
 def test_who_listens_hears_what_somebody_says_and_the_chain_is_the_saga() -> None:
-    tables = catalog.SUBSCRIPTIONS
+    tables = catalog.subscriptions("order")
     spoken = {word for table in tables.values() for s in table.values() for word in (s.says, s.refuses, s.unanswered)}
     heard = {event for table in tables.values() for event in table}
     assert heard - spoken == {PLACED, watcher.TIMED_OUT}
     assert spoken - heard == {"", "inventory-refused", "inventory-released"}
-    assert set(watcher.ENDS) <= spoken
+    assert set(watcher.ENDS["order"]) <= spoken
     event, walked = PLACED, []
     while event != "delivery-booked":
         (does,) = [table[event] for table in tables.values() if event in table]
         walked.append(does.step)
         event = does.says
     assert walked == [step.name for step in catalog.ORDER.steps]
+
+
+def test_the_trip_is_a_chain_of_events_too_and_after_the_charge_nobody_listens_for_a_failure() -> None:
+    tables = catalog.subscriptions("trip")
+    spoken = {word for table in tables.values() for s in table.values() for word in (s.says, s.refuses, s.unanswered)}
+    heard = {event for table in tables.values() for event in table}
+    assert heard - spoken == {PLACED, watcher.TIMED_OUT}
+    after = {"card-unanswered", "ticket-refused", "ticket-unanswered"}
+    assert spoken - heard == {"", "flight-refused", "flight-cancelled", *after}
+    assert set(watcher.ENDS["trip"]) <= spoken
+    event, walked = PLACED, []
+    while event != "ticket-sent":
+        (does,) = [table[event] for table in tables.values() if event in table]
+        walked.append(does.step)
+        event = does.says
+    assert walked == [step.name for step in catalog.TRIP.steps]
 
 
 @pytest.mark.parametrize("step", catalog.ORDER.steps, ids=lambda step: step.name)

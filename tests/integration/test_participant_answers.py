@@ -19,6 +19,7 @@ from sagas.databases import SERVICES
 from sagas.entries import Op
 from sagas.services import answers
 from sagas.services.base import Call, Delivery, Refused, Verdict
+from tests.integration.conftest import UNDOABLE
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Desk, Shop
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 PATIENCE = 30  # seconds
 
 for_each_service = pytest.mark.parametrize("service", SERVICES)
+for_each_undoable = pytest.mark.parametrize("service", UNDOABLE)
 OpenShop = Callable[..., "Shop"]
 
 
-@for_each_service
+@for_each_undoable
 @pytest.mark.parametrize("table", ["marks", "ledger_rows", "stored_answers"])
 def test_rule_17_what_cannot_be_written_whole_is_not_written_at_all(
     open_shop: OpenShop, refusing: Callable[..., Any], service: str, table: str
@@ -48,7 +50,7 @@ def test_rule_17_what_cannot_be_written_whole_is_not_written_at_all(
     assert desk.net() == {"ord-8412": 1, "ord-8413": 0}
 
 
-@for_each_service
+@for_each_undoable
 def test_rule_17_an_empty_compensation_without_its_mark_fails(
     open_shop: OpenShop, refusing: Callable[..., Any], service: str
 ) -> None:
@@ -59,7 +61,7 @@ def test_rule_17_an_empty_compensation_without_its_mark_fails(
     assert desk.tables() == before
 
 
-@for_each_service
+@for_each_undoable
 def test_rule_17_a_delivery_touches_one_database(open_shop: OpenShop, service: str) -> None:
     desk = open_shop()[service]
     others = {name: CaptureQueriesContext(connections[name]) for name in connections if name != service}
@@ -194,7 +196,7 @@ def test_rule_18_a_place_in_a_queue_is_never_a_stored_answer(open_shop: OpenShop
     assert (got.verdict, got.replayed, json.loads(got.body)) == (Verdict.OK, False, {"unit": "unit-1"})
 
 
-@for_each_service
+@for_each_undoable
 def test_rule_19_a_key_names_order_and_direction_and_no_attempt(open_shop: OpenShop, service: str) -> None:
     desk = open_shop()[service]
     desk.word("ord-8412", "TTCC")
@@ -210,7 +212,7 @@ def test_rule_19_a_key_names_order_and_direction_and_no_attempt(open_shop: OpenS
     assert not any("attempt" in name for name in known)
 
 
-@for_each_service
+@for_each_undoable
 def test_rule_19_the_same_key_in_another_world_is_another_key(open_shop: OpenShop, service: str) -> None:
     here, there = open_shop()[service], open_shop()[service]
     here.word("ord-8412", "TC")

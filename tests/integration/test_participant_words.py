@@ -6,21 +6,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sagas.databases import SERVICES
 from sagas.services.base import Verdict
+from sagas.services.payments.handlers import charge_card
+from tests.integration.conftest import DESKS, UNDOABLE
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Shop
 
 WORDS = ["".join(letters) for length in range(1, 5) for letters in product("TC", repeat=length)]
-ROUNDS = 1000 // len(SERVICES)
+ROUNDS = 1000 // len(UNDOABLE)
 
-for_each_service = pytest.mark.parametrize("service", SERVICES)
+for_each_service = pytest.mark.parametrize("service", UNDOABLE)
 
 
 @for_each_service
@@ -34,6 +36,20 @@ def test_rule_14_every_word_leaves_one_effect_or_none_at_all(open_shop: Callable
     assert {word: net.get(order, 0) for order, word in zip(shop.orders, WORDS, strict=True)} == {
         word: 0 if "C" in word else 1 for word in WORDS
     }
+
+
+@pytest.mark.parametrize(("service", "action"), [("mail", DESKS["mail"].action), ("payments", charge_card)])
+def test_rule_14_what_is_never_undone_happens_once_however_often_it_is_asked_for(
+    open_shop: Callable[..., Shop], service: str, action: Any
+) -> None:
+    shop = open_shop(orders=4)
+    desk = replace(shop[service], action=action, compensation=None)
+    for order, word in zip(shop.orders, ("T", "TT", "TTT", "TTTT"), strict=True):
+        answers = desk.word(order, word)
+        assert [answer.replayed for answer in answers] == [False] + [True] * (len(word) - 1)
+        assert len({answer.body for answer in answers}) == 1
+    assert desk.net() == dict.fromkeys(shop.orders, 1)
+    assert desk.facts()["orders_confirmed" if service == "mail" else "charges"] == 4
 
 
 @for_each_service

@@ -19,6 +19,7 @@ from sagas.databases import SERVICES, ServiceRouter, atomic, ensure_schemas, on_
 from sagas.entries import Op
 from sagas.errors import ServiceMisused
 from sagas.services.base import Call, Queued, Verdict
+from tests.integration.conftest import UNDOABLE
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Shop
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 FAULTS = re.compile(r"\b(timeout|lost.reply|crash\w*|duplicate\w*|late|drop.event)\b", re.IGNORECASE)
 
 for_each_service = pytest.mark.parametrize("service", SERVICES)
+for_each_undoable = pytest.mark.parametrize("service", UNDOABLE)
 OpenShop = Callable[..., "Shop"]
 
 
@@ -95,7 +97,7 @@ def test_the_database_refuses_to_change_a_ledger_row(open_shop: OpenShop, servic
     assert desk.rows() == before
 
 
-@for_each_service
+@for_each_undoable
 def test_the_database_refuses_to_undo_a_row_twice(open_shop: OpenShop, service: str) -> None:
     desk = open_shop()[service]
     desk.word("ord-8412", "TC")
@@ -176,7 +178,7 @@ def test_a_world_is_seeded_once_however_often_and_by_whomever(
     assert fresh == {name: len(rows) for name, rows in open_shop(orders=2, stock=3)[service].tables().items()}
 
 
-@for_each_service
+@for_each_undoable
 def test_a_world_that_is_forgotten_leaves_nothing_and_others_stay(open_shop: OpenShop, service: str) -> None:
     gone, stays = open_shop(stock=1)[service], open_shop(stock=1)[service]
     for desk in (gone, stays):

@@ -233,7 +233,7 @@ def books(ledgers: dict[str, Sequence[Row]]) -> dict[str, list[Row]]:
 
 
 def agree(simulated: SimulatedRun, done: Finished) -> None:
-    real = {name: service.ledger(done.run.pk) for name, service in catalog.SERVICES.items()}
+    real = {name: catalog.SERVICES[name].ledger(done.run.pk) for name in simulated.ledgers}
     assert simulated.states == done.states
     assert books(dict(simulated.ledgers)) == books(dict(real))
     assert simulated.facts == done.facts()
@@ -268,7 +268,7 @@ def test_a_simulated_run_leaves_the_real_databases_alone(engine_databases: None)
     before = (Run.objects.count(), WorldRow.objects.count())
     run = simulate(scenario(**LAMP), 1)
     assert (Run.objects.count(), WorldRow.objects.count()) == before
-    assert [len(service.ledger(run.run)) for service in catalog.SERVICES.values()] == [0] * 5
+    assert [len(service.ledger(run.run)) for service in catalog.SERVICES.values()] == [0] * len(catalog.SERVICES)
     assert sum(len(rows) for rows in run.ledgers.values()) == 7
 
 

@@ -114,16 +114,17 @@ def dropped(step: str, event: str = "", op: Op = ACTION) -> Entry:
 
 
 def test_every_service_listens_for_the_event_that_its_own_table_names() -> None:
-    tables = catalog.SUBSCRIPTIONS.values()
+    tables = [*catalog.SUBSCRIPTIONS.values(), *catalog.TRIP_SUBSCRIPTIONS.values()]
     starts = {sub.step: event for table in tables for event, sub in table.items() if sub.op is ACTION}
-    assert starts == wording.HEARS == {step: said[0] for step, said in SAYS.items()}
+    assert starts == wording.HEARS
+    assert {step: said[0] for step, said in SAYS.items()} == {step.name: starts[step.name] for step in ORDER.steps}
 
 
 def test_before_a_run_everybody_listens_and_no_one_is_in_charge() -> None:
     scene = idle_scene(CHOREO, ORDER)
     assert scene["plan"] == "choreo"
     assert scene["orch"] == {"state": "idle", "word": "waiting", "title": "No one in charge"}
-    assert [one["hears"] for one in scene["legs"]] == list(wording.HEARS.values())
+    assert [one["hears"] for one in scene["legs"]] == [wording.HEARS[step.name] for step in ORDER.steps]
     assert {one["service"]["word"] for one in scene["legs"]} == {"listening"}
     assert hops(scene) == ["idle"] * 5
     assert scene["facts"]["knows"] == "no one"
