@@ -24,6 +24,7 @@ _DEFAULTS_1: Mapping[str, Any] = {
     "mode": "orchestration",
     "orders": 1,
     "stock": 3,
+    "keep_back": 0,
     "faults": [],
     "idempotency": True,
     "key_scope": "step",

@@ -11,12 +11,17 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 
-from playground.api.examples import exports, runs, sagas
+from playground.api.examples import exports, runs, sagas, scenarios
 from playground.api.examples.one import HOST, RUN, STUCK, Example
 
 __all__ = ["EXAMPLES", "HOST", "RUN", "STUCK", "Example", "shell"]
 
-ROOMS: Sequence[Mapping[str, Sequence[Example]]] = (runs.EXAMPLES, exports.EXAMPLES, sagas.EXAMPLES)
+ROOMS: Sequence[Mapping[str, Sequence[Example]]] = (
+    runs.EXAMPLES,
+    exports.EXAMPLES,
+    sagas.EXAMPLES,
+    scenarios.EXAMPLES,
+)
 EXAMPLES: Mapping[str, Sequence[Example]] = {operation: found for room in ROOMS for operation, found in room.items()}
 
 JSON_TYPE = "-H 'Content-Type: application/json'"
