@@ -37,7 +37,7 @@ RETRY_GRAMMAR = "MAX_ATTEMPTS,INITIAL_MS,FACTOR[,MAX_MS][,jitter]"
 def write(compact: Mapping[str, Any]) -> str:
     """Return the query string of a scenario's compact form; keys come in one order, always."""
     pairs = [(key, str(compact[key])) for key in ("saga", "mode") if key in compact]
-    pairs += [("fault", _fault_text(fault)) for fault in compact.get("faults", ())]
+    pairs += [("fault", fault_text(fault)) for fault in compact.get("faults", ())]
     for key, value in compact.items():
         if key not in ("saga", "mode", "faults"):
             pairs.append((key, _text(key, value)))
@@ -96,7 +96,8 @@ def _fault(text: str, field: str) -> dict[str, Any]:
     return fault
 
 
-def _fault_text(fault: Mapping[str, Any]) -> str:
+def fault_text(fault: Mapping[str, Any]) -> str:
+    """Return a fault as an address has it; `times` and `saga` may be missing or None."""
     back = ".compensation" if fault.get("on") == "compensation" else ""
     times = f":{fault['times']}" if fault.get("times") is not None else ""
     saga = f"@{fault['saga']}" if fault.get("saga") is not None else ""

@@ -14,6 +14,7 @@ from playground import faces, wording
 from playground.checkout import Checkout
 from playground.chorus import Chorus
 from playground.focus import Focus
+from playground.replay.telling import Telling
 from playground.sentences import sentence
 from playground.world import World
 from sagas.definition import SagaDefinition
@@ -39,6 +40,7 @@ class Fold:
         self._views: dict[str, dict[str, Any]] = {}
         self._others: dict[str, dict[str, str]] = {}
         self._began: int | None = None
+        self._telling = Telling()
         self._entry: dict[str, Any] | None = None
         self._seq = self._ms = 0
         self._say = NOTHING_YET
@@ -57,6 +59,7 @@ class Fold:
         self._forget_views(entry.step if own else "", changed, everything=own and entry.kind in self._focus.far)
         self._entry = {
             "seq": entry.seq,
+            "t": self._telling.tell(entry.at),
             "clock": wording.clock(self._ms),
             "kind": str(entry.kind),
             "state": faces.of_entry(entry),
@@ -64,6 +67,11 @@ class Fold:
             "key": entry.key or None,
             "say": said,
         }
+
+    @property
+    def line(self) -> dict[str, Any] | None:
+        """The journal line of the last entry; None before the first. `t` is the moment at which it is told."""
+        return self._entry
 
     def scene(self) -> dict[str, Any]:
         """Return the scene after the last entry: JSON values, which later entries do not change."""

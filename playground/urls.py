@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from playground import health, metrics
 from playground.api import api
-from playground.views import act0, act1, act2, act3, act4, pages, styles, takeaways
+from playground.views import act0, act1, act2, act3, act4, beside, pages, run, styles, takeaways
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.home, name="home"),
@@ -22,7 +22,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("acts/4/race/<str:lock>/<int:first>/", act4.race, name="act-4-race"),
     path("acts/4/map/<str:lock>/", act4.orders, name="act-4-map"),
     path("takeaways/", takeaways.page, name="takeaways"),
-    path("runs/<str:run_id>/", pages.run, name="run"),
+    path("runs/<str:run_id>/", run.page, name="run"),
+    path("runs/<str:run_id>/panels/", run.panels, name="run-panels"),
+    path("runs/<str:run_id>/fork", run.fork, name="run-fork"),
+    path("runs/<str:run_id>/beside/<str:other_id>/", beside.page, name="run-beside"),
     path("runs/<str:run_id>/sagas/<str:saga_id>/retry", pages.retry, name="retry"),
     path("styles/<str:names>.<slug:version>.css", styles.sheet, name="styles"),
     path("api/", api.urls),

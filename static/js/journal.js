@@ -36,6 +36,8 @@ function add(refs, journal, line) {
   child.id = refs.id(`j-${line.seq}`)
   mark(child, "data-key", String(line.seq))
   mark(child, "data-state", line.state)
+  mark(child, "data-t", String(line.t))
+  mark(child.querySelector("[name=at]"), "value", String(line.seq))
   const texts = { ".seq": line.seq, time: line.clock, b: line.kind, ".what": line.what, ".key": line.key, ".said": line.say }
   for (const [selector, text] of Object.entries(texts)) write(child.querySelector(selector), text)
   journal.append(child)
@@ -50,16 +52,27 @@ function add(refs, journal, line) {
 function passedOver(first, next) {
   const last = next.seq - 1
   const say = `Entries ${first} to ${last} went by too fast to show. Reload the page to read them.`
-  return { seq: last, clock: next.clock, kind: "passed over", state: "idle", what: "", key: null, say }
+  return { seq: last, t: next.t, clock: next.clock, kind: "passed over", state: "idle", what: "", key: null, say }
 }
 
+/** How many lines of a journal are past. @type {WeakMap<Element, number>} */
+const past = new WeakMap()
+
 /**
- * Marks the lines up to `seq` as past.
+ * Marks the lines up to `seq` as past, and the last of them as the current one. Touches only what changes.
  * @param {Refs} refs
  * @param {number} seq
  */
 export function reach(refs, seq) {
-  for (const line of refs.get("journal")?.children ?? []) {
-    mark(line, "data-past", Number(line.getAttribute("data-key")) <= seq ? "" : null)
-  }
+  const journal = refs.get("journal")
+  if (!journal) return
+  const lines = journal.children
+  const before = Math.min(past.get(journal) ?? journal.querySelectorAll(":scope > [data-past]").length, lines.length)
+  let n = before
+  while (n < lines.length && Number(lines[n].getAttribute("data-key")) <= seq) mark(lines[n++], "data-past", "")
+  while (n > 0 && Number(lines[n - 1].getAttribute("data-key")) > seq) mark(lines[--n], "data-past", null)
+  past.set(journal, n)
+  if (n === before && lines[n - 1]?.hasAttribute("data-current")) return
+  for (const line of journal.querySelectorAll(":scope > [data-current]")) mark(line, "data-current", null)
+  mark(lines[n - 1], "data-current", "")
 }

@@ -1,9 +1,11 @@
 // @ts-check
 // <saga-scrub>: one clock for the stages of a page. It follows what happens; whoever moves it looks back, and
-// the stages then show what was true at that moment, out of frames that the page already holds.
+// the stages then show what was true at that moment, out of frames that the page holds or fetches.
 
+import { moveOf } from "./keys.js"
 import { mark, write } from "./lists.js"
 import { pace } from "./pace.js"
+import { draw } from "./ticks.js"
 import { Track, clock, neighbour } from "./track.js"
 
 /** @typedef {import("./types.js").Frame} Frame */
@@ -12,24 +14,15 @@ import { Track, clock, neighbour } from "./track.js"
 /** @typedef {{ stage: Stage, title: string, track: Track }} Lane */
 
 const LONGEST_TURN = 250 // milliseconds: a page that was away goes on where it was
-const SVG = "http://www.w3.org/2000/svg"
-const TYPING = "input:not([type=range]), select, textarea, button, a, summary, [contenteditable]"
-const KEYS = new Map([[" ", "play"], ["ArrowLeft", "prev"], ["ArrowRight", "next"]])
+const MOST_AT_ONCE = 8 // scenes that one turn of the clock paints
 
 export class Scrub extends HTMLElement {
   /** @type {Lane[]} */ #lanes = []
   #at = 0
   #following = true
   #frame = 0 // of the animation, 0 while the clock stands
-
-  /** @type {HTMLInputElement} */ #range
-  /** @type {HTMLElement} */ #play
-
-  constructor() {
-    super()
-    this.#range = /** @type {HTMLInputElement} */ (this.querySelector("input[type=range]"))
-    this.#play = /** @type {HTMLElement} */ (this.querySelector("[data-move=play]"))
-  }
+  #range = /** @type {HTMLInputElement} */ (this.querySelector("input[type=range]"))
+  #play = /** @type {HTMLElement} */ (this.querySelector("[data-move=play]"))
 
   connectedCallback() {
     this.#range.addEventListener("input", () => this.seek(Number(this.#range.value)))
@@ -46,15 +39,14 @@ export class Scrub extends HTMLElement {
 
   /**
    * Forgets what was, and waits for what these stages will show.
-   * @param {{ stage: Stage, title: string }[]} lanes
+   * @param {{ stage: Stage, title: string, track?: Track }[]} lanes
    */
   begin(lanes) {
     this.#halt()
-    this.#lanes = lanes.map((lane) => ({ ...lane, track: new Track() }))
-    this.#at = 0
+    this.#lanes = lanes.map((lane) => ({ track: new Track(), ...lane }))
+    this.#at = this.#end
     this.#following = true
-    this.querySelector(".ticks")?.replaceChildren()
-    this.#show()
+    this.#draw()
   }
 
   /**
@@ -71,14 +63,27 @@ export class Scrub extends HTMLElement {
       for (const { scene } of shown) stage.paint(scene, { motion, quiet: true })
       this.#at = this.#end
     }
-    mark(this, "data-empty", null)
-    this.#show()
-    this.#tick()
+    this.#draw()
   }
 
   /** Whether the stages show the newest moment. */
   get following() {
     return this.#following
+  }
+
+  /** The moment that is shown. */
+  get at() {
+    return this.#at
+  }
+
+  /** How many times faster than it was. */
+  get speed() {
+    const chosen = this.querySelector(".speed :checked")
+    return chosen instanceof HTMLInputElement ? Number(chosen.value) : 1
+  }
+
+  get playing() {
+    return this.#frame > 0
   }
 
   /**
@@ -89,29 +94,38 @@ export class Scrub extends HTMLElement {
     this.#halt()
     this.#at = Math.max(0, Math.min(ms, this.#end))
     this.#following = this.#at >= this.#end
+    this.repaint()
+    this.#show()
+  }
+
+  /** Paints the moment that is shown, where its scenes are here. */
+  repaint() {
     for (const { stage, track } of this.#lanes) {
       const scene = track.at(this.#at)
       if (scene) stage.paint(scene, { quiet: true })
     }
-    this.#show()
+  }
+
+  get #tracks() {
+    return this.#lanes.map(({ track }) => track)
   }
 
   get #end() {
-    return Math.max(0, ...this.#lanes.map(({ track }) => track.end))
+    return Math.max(0, ...this.#tracks.map((track) => track.end))
   }
 
   /** @param {string} move */
   #move(move) {
     if (move === "play") return this.#frame ? this.#halt() : this.#go()
-    const tracks = this.#lanes.map(({ track }) => track)
-    this.seek(neighbour(tracks, this.#at, move === "next" ? "next" : "prev"))
+    if (move === "first" || move === "follow") return this.seek(move === "first" ? 0 : this.#end)
+    this.seek(neighbour(this.#tracks, this.#at, move === "next" ? "next" : "prev"))
   }
 
   #go() {
     if (this.#at >= this.#end) this.seek(0)
     let before = performance.now()
     const turn = (/** @type {number} */ now) => {
-      this.#advance(Math.min(now - before, LONGEST_TURN) * this.#speed)
+      this.#advance(Math.min(now - before, LONGEST_TURN) * this.speed)
       before = now
       if (this.#frame) this.#frame = requestAnimationFrame(turn)
     }
@@ -129,15 +143,16 @@ export class Scrub extends HTMLElement {
   /** @param {number} ms */
   #advance(ms) {
     const from = this.#at
-    this.#at = Math.min(from + Math.max(0, ms), this.#end)
+    const ready = Math.min(this.#end, ...this.#tracks.map((track) => track.readyFrom(from)))
+    this.#at = Math.max(from, Math.min(from + Math.max(0, ms), ready))
     for (const { stage, track } of this.#lanes) {
-      for (const scene of track.scenes.slice(track.countAt(from), track.countAt(this.#at))) {
-        stage.paint(this.#faster(scene), { motion: true, quiet: true })
+      for (const scene of track.scenes.slice(track.countAt(from), track.countAt(this.#at)).slice(-MOST_AT_ONCE)) {
+        if (scene) stage.paint(this.#faster(scene), { motion: true, quiet: true })
       }
     }
     if (this.#at >= this.#end) {
       this.#following = true
-      this.#halt()
+      return this.#halt()
     }
     this.#show()
   }
@@ -148,12 +163,7 @@ export class Scrub extends HTMLElement {
    * @returns {Scene}
    */
   #faster(scene) {
-    return scene.token ? { ...scene, token: { ...scene.token, ms: scene.token.ms / this.#speed } } : scene
-  }
-
-  get #speed() {
-    const chosen = this.querySelector(".speed :checked")
-    return chosen instanceof HTMLInputElement ? Number(chosen.value) : 1
+    return scene.token ? { ...scene, token: { ...scene.token, ms: scene.token.ms / this.speed } } : scene
   }
 
   #show() {
@@ -161,34 +171,26 @@ export class Scrub extends HTMLElement {
     this.#range.value = String(this.#at)
     write(this.querySelector(".now"), clock(this.#at))
     const said = this.#lanes.flatMap(({ title, track }) => {
-      const line = track.at(this.#at)?.entry
-      return line ? `${title}: ${[line.kind, line.what].filter(Boolean).join(" ")}` : []
+      const words = track.words(track.countAt(this.#at))
+      return words ? [title ? `${title}: ${words}` : words] : []
     })
     mark(this.#range, "aria-valuetext", [clock(this.#at), ...said].join(". "))
     mark(this, "data-playing", this.#frame ? "" : null)
+    mark(this, "data-back", this.#following ? null : "")
     mark(this.#play, "aria-label", this.#frame ? "Pause" : "Play")
+    this.dispatchEvent(new Event("moved"))
   }
 
-  /** Draws one tick an entry, a row of them for each lane. */
-  #tick() {
-    const box = this.querySelector(".ticks")
-    const height = 100 / this.#lanes.length
-    const ticks = this.#lanes.flatMap(({ track }, row) => track.scenes.map((scene) => {
-      const tick = document.createElementNS(SVG, "rect")
-      const place = { x: `${scene.ms / Math.max(1, this.#end) * 100}%`, y: `${row * height}%`, width: 2, height: `${height - 8}%` }
-      for (const [name, value] of Object.entries(place)) tick.setAttribute(name, String(value))
-      tick.dataset.state = scene.entry?.state ?? "idle"
-      return tick
-    }))
-    box?.replaceChildren(...ticks)
+  #draw() {
+    mark(this, "data-empty", this.#tracks.some((track) => track.moments.length) ? null : "")
+    draw(this.querySelector(".ticks"), this.#tracks, this.#end)
+    this.#show()
   }
 
   /** @param {KeyboardEvent} event */
   #pressed = (event) => {
-    const move = KEYS.get(event.key)
-    if (!move || !this.#lanes.some(({ track }) => track.scenes.length) || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return
-    if (event.target instanceof Element && event.target.closest(TYPING)) return
-    if (!this.#inSight()) return
+    const move = moveOf(event)
+    if (!move || this.hasAttribute("data-empty") || !this.#inSight()) return
     event.preventDefault()
     this.#move(move)
   }
