@@ -33,23 +33,33 @@ Line = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """The lines of one `seq`, None where a journal has ended. `place`: same, first (difference) or after."""
+
+    seq: int
+    left: Line | None
+    right: Line | None
+    place: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
-    """`common` entries agree. `rows` are pairs of lines, None where a journal has ended; `first` is what differs first."""
+    """`common` entries agree; the last few of them stand in `pairs`, the others in `shared`."""
 
     common: int
     shared: Sequence[Line]
-    rows: Sequence[tuple[Line | None, Line | None]]
+    pairs: Sequence[Pair]
 
     @property
-    def first(self) -> tuple[Line | None, Line | None] | None:
+    def first(self) -> Pair | None:
         """The first two lines that differ; None where both journals are the same so far."""
-        return next((row for row in self.rows if _seq(row) > self.common), None)
+        return next((pair for pair in self.pairs if pair.place == "first"), None)
 
     @property
     def moment(self) -> int | None:
         """When the first difference is told, in milliseconds."""
-        moments = [line["t"] for line in self.first or () if line is not None]
-        return min(moments) if moments else None
+        lines = (self.first.left, self.first.right) if self.first else ()
+        return min((line["t"] for line in lines if line is not None), default=None)
 
 
 def same(one: Entry, other: Entry) -> bool:
@@ -70,7 +80,9 @@ def agreed(left: Sequence[Entry], right: Sequence[Entry]) -> int:
 def beside(common: int, left: Sequence[Line], right: Sequence[Line]) -> Beside:
     """Return two journals' lines in pairs, the common past apart."""
     apart = max(0, common - BEFORE)
-    return Beside(common=common, shared=left[:apart], rows=list(zip_longest(left[apart:], right[apart:])))
+    lines = enumerate(zip_longest(left[apart:], right[apart:]), apart + 1)
+    pairs = [Pair(seq=seq, left=one, right=other, place=_place(seq, common)) for seq, (one, other) in lines]
+    return Beside(common=common, shared=left[:apart], pairs=pairs)
 
 
 def _says(entry: Entry) -> tuple[Any, ...]:
@@ -78,5 +90,7 @@ def _says(entry: Entry) -> tuple[Any, ...]:
     return (entry.kind, entry.lane, entry.order, entry.step, entry.op, entry.attempt, entry.key, told)
 
 
-def _seq(row: tuple[Line | None, Line | None]) -> int:
-    return max(int(line["seq"]) for line in row if line is not None)
+def _place(seq: int, common: int) -> str:
+    if seq <= common:
+        return "same"
+    return "first" if seq == common + 1 else "after"

@@ -29,6 +29,7 @@ THERE: Sequence[tuple[str, str]] = (
 )
 BACK: Sequence[tuple[str, str]] = (
     ("error", "answers 500, always"),
+    ("error:1", "answers 500 once"),
     ("error:2", "answers 500 twice"),
     ("timeout", "never arrives"),
     ("lost-reply:1", "is done, one answer lost"),

@@ -25,6 +25,11 @@ TITLES: Mapping[str, str] = {
     "end": "It ends in an allowed way",
     "reverse": "Undone newest first",
 }
+UNTRIED: Mapping[str, str] = {  # what a run says at its end where nothing put a light to the test
+    "stock": "Nothing was promised.",
+    "once": "Nothing was charged.",
+    "reverse": "Nothing was undone.",
+}
 ALLOWED = {Kind.SAGA_COMPLETED: "completed", Kind.SAGA_COMPENSATED: "compensated"}
 WAITING, FORBIDDEN = Kind.SAGA_NEEDS_OPERATOR, {Kind.SAGA_ABANDONED: "abandoned", Kind.SAGA_LOST: "lost"}
 
@@ -159,6 +164,9 @@ class Lights:
             self._red("pending", seq, f"{pending} {records} still PENDING, and nothing moves.")
         else:
             self._fine("pending", seq, "Every mark is off.")
+        for name, text in UNTRIED.items():
+            if self._lights[name].value["state"] == "idle":
+                self._fine(name, seq, text)
 
     def _moves_again(self, entry: Entry) -> None:
         """A person acted: the saga has not ended after all, and what its end was judged by is open again."""
