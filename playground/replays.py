@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from playground import facts, shown
-from playground.replay.forking import form_of
+from playground.forking import form_of
 from playground.replay.reading import Reading
 from playground.scenario import Scenario
 from playground.scenario_errors import FieldError

@@ -15,7 +15,7 @@ from playground.replays import Told
 from playground.typing import Request
 from sagas import journal
 from sagas.entries import Entry
-from sagas.errors import RunUnknown
+from sagas.errors import DefinitionUnknown, RunUnknown
 
 LANES = ("c-", "o-")  # the prefixes of two stages on one page, as act 1 has them
 
@@ -25,7 +25,7 @@ def page(request: Request, run_id: str, other_id: str) -> HttpResponse:
     """Both runs at their newest entries; htmx reads the journals alone, again, while they go on."""
     try:
         both = [replays.find(run_id), replays.find(other_id)]
-    except RunUnknown as error:
+    except (RunUnknown, DefinitionUnknown) as error:
         raise Http404(str(error)) from None
     lanes, found = _read(both)
     context = {

@@ -12,12 +12,12 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect
 
 from playground import replays, worlds
-from playground.replay.forking import faults_of, form_of
+from playground.forking import faults_of, form_of
 from playground.replays import Moment, Told
 from playground.scenario import Scenario, ScenarioInvalid
 from playground.typing import Request
 from playground.views import base
-from sagas.errors import CommandRefused, RunUnknown
+from sagas.errors import CommandRefused, DefinitionUnknown, RunUnknown
 from sagas.models import Run
 
 IN_LAB = "Open in the lab"
@@ -74,5 +74,5 @@ def _page(request: Request, told: Told, moment: Moment, status: int, errors: Any
 def _find(run_id: str, saga_id: str = "") -> Told:
     try:
         return replays.find(run_id, saga_id)
-    except RunUnknown as error:
+    except (RunUnknown, DefinitionUnknown) as error:
         raise Http404(str(error)) from None

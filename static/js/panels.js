@@ -30,15 +30,29 @@ export class Panels {
    * @param {number} at in milliseconds of the clock
    */
   show(seq, at) {
+    const moved = this.#seq > 0 && this.#seq !== seq
     this.#seq = seq
     this.#at = at
     this.#marks?.move(seq)
+    if (moved) this.#follow(document.getElementById(`j-${seq}`))
     const whole = Number(this.#drawing?.dataset.whole) || 1
     const x = `${Math.min(100, at / whole * 100).toFixed(3)}%`
     for (const line of document.querySelectorAll(".playhead")) {
       mark(line, "x1", x)
       mark(line, "x2", x)
     }
+  }
+
+  /**
+   * Keeps a line in the sight of its list, without moving the page.
+   * @param {HTMLElement | null} line
+   */
+  #follow(line) {
+    const list = line?.parentElement
+    if (!line || !list) return
+    const above = line.offsetTop - list.scrollTop
+    if (above < 0) list.scrollTop = line.offsetTop
+    else if (above + line.offsetHeight > list.clientHeight) list.scrollTop = line.offsetTop + line.offsetHeight - list.clientHeight
   }
 
   /**

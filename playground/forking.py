@@ -1,4 +1,4 @@
-"""The form that forks a run: a fault, or none, for each step and direction. Pure.
+"""The form that forks a run: a fault, or none, for each step and direction.
 
 A choice is the text of a fault as an address has it (`charge-payment.compensation:error:2`),
 so that the form, the address bar and the command line share one grammar.
