@@ -106,6 +106,11 @@ def page(told: Told, moment: Moment) -> dict[str, Any]:
     }
 
 
+def is_fork_of(run: Run, origin: Run) -> bool:
+    """Return whether a run was forked from another one."""
+    return bool(getattr(run, "forked_from_id", None) == origin.pk)
+
+
 def panels(told: Told) -> dict[str, Any]:
     """Return the variables of the panels alone, at the newest entry."""
     reading = told.reading()

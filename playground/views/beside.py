@@ -39,16 +39,16 @@ def page(request: Request, run_id: str, other_id: str) -> HttpResponse:
 
 def _read(both: list[Told]) -> tuple[list[dict[str, Any]], Beside]:
     journals = [journal.read_all(told.run.pk) for told in both]
-    lanes = [_lane(prefix, told, entries) for prefix, told, entries in zip(LANES, both, journals, strict=True)]
+    titles = ("Origin", "Fork") if replays.is_fork_of(both[1].run, both[0].run) else ("First run", "Second run")
+    lanes = [_lane(*one) for one in zip(LANES, titles, both, journals, strict=True)]
     left, right = (lane["journal"] for lane in lanes)
     return lanes, beside(agreed(*journals), left, right)
 
 
-def _lane(prefix: str, told: Told, entries: list[Entry]) -> dict[str, Any]:
+def _lane(prefix: str, title: str, told: Told, entries: list[Entry]) -> dict[str, Any]:
     fold, lines = told.fold(), []
     for entry in entries:
         fold.add(entry)
         lines.append(fold.line)
     run = shown.run_facts(told.run, told.saga, after=len(entries))
-    title = f"Run {told.run.pk}"
     return {"prefix": prefix, "title": title, "scene": fold.scene(), "journal": lines, "run": run}

@@ -17,7 +17,7 @@ from playground.replays import Moment, Told
 from playground.scenario import Scenario, ScenarioInvalid
 from playground.typing import Request
 from playground.views import base
-from sagas.errors import CommandRefused, DefinitionUnknown, RunUnknown
+from sagas.errors import DefinitionUnknown, RunUnknown, SagaError
 from sagas.models import Run
 
 IN_LAB = "Open in the lab"
@@ -51,7 +51,7 @@ def fork(request: Request, run_id: str) -> HttpResponse:
         forked: Run = worlds.fork(told.run, moment.at, faults)  # type: ignore[attr-defined, unused-ignore]
     except ScenarioInvalid as error:
         return _not_forked(request, told, error)
-    except CommandRefused as error:
+    except SagaError as error:
         return _not_forked(request, told, ScenarioInvalid([{"field": "at", "message": str(error)}]))
     address = reverse("run", args=[forked.pk])
     return HttpResponseClientRedirect(address) if request.htmx else HttpResponseRedirect(address, status=303)

@@ -55,8 +55,8 @@ function passedOver(first, next) {
   return { seq: last, t: next.t, clock: next.clock, kind: "passed over", state: "idle", what: "", key: null, say }
 }
 
-/** How many lines of a journal are past. @type {WeakMap<Element, number>} */
-const past = new WeakMap()
+/** How far each journal is past, and its current line. @type {WeakMap<Element, { n: number, current: Element | null }>} */
+const places = new WeakMap()
 
 /**
  * Marks the lines up to `seq` as past, and the last of them as the current one. Touches only what changes.
@@ -67,12 +67,13 @@ export function reach(refs, seq) {
   const journal = refs.get("journal")
   if (!journal) return
   const lines = journal.children
-  const before = Math.min(past.get(journal) ?? journal.querySelectorAll(":scope > [data-past]").length, lines.length)
-  let n = before
+  const place = places.get(journal) ?? { n: journal.querySelectorAll("[data-past]").length, current: journal.querySelector("[data-current]") }
+  let n = Math.min(place.n, lines.length)
   while (n < lines.length && Number(lines[n].getAttribute("data-key")) <= seq) mark(lines[n++], "data-past", "")
   while (n > 0 && Number(lines[n - 1].getAttribute("data-key")) > seq) mark(lines[--n], "data-past", null)
-  past.set(journal, n)
-  if (n === before && lines[n - 1]?.hasAttribute("data-current")) return
-  for (const line of journal.querySelectorAll(":scope > [data-current]")) mark(line, "data-current", null)
-  mark(lines[n - 1], "data-current", "")
+  const current = lines[n - 1] ?? null
+  places.set(journal, { n, current })
+  if (current === place.current) return
+  mark(place.current, "data-current", null)
+  mark(current, "data-current", "")
 }
