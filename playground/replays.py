@@ -21,6 +21,7 @@ from sagas.models import Run, Saga
 from sagas.plan import RunPlan, plan_from_json
 
 SPEEDS = (("0.5", "½"), ("1", "1"), ("2", "2"), ("4", "4"))
+FORKS_SHOWN = 5
 EXPORTS = ("journal", "mermaid", "otlp", "pytest")
 
 
@@ -100,7 +101,12 @@ def page(told: Told, moment: Moment) -> dict[str, Any]:
         "journal": lines,
         "run": shown.run_facts(told.run, told.saga, after=head),
         "panels": {**reading.view(scene["seq"]), "driver": scene["orch"]["title"].lower()},
-        "replay": {**_addresses(told), **_wish(moment, scene["seq"], head), "origin": _origin(told.run)},
+        "replay": {
+            **_addresses(told),
+            **_wish(moment, scene["seq"], head),
+            "origin": _origin(told.run),
+            "forks": _forks(told.run),
+        },
         "fork": form_of(scenario, told.definition),
         "scenario": scenario,
     }
@@ -145,3 +151,12 @@ def _origin(run: Run) -> dict[str, Any] | None:
         return None
     beside = reverse("run-beside", args=[origin, run.pk])
     return {"id": origin, "at": at, "url": reverse("run", args=[origin]), "beside": beside}
+
+
+def _forks(run: Run) -> list[dict[str, Any]]:
+    """Return the newest runs that were forked from this one."""
+    forks = getattr(run, "forks", None)
+    found = forks.order_by("-created_at")[:FORKS_SHOWN] if forks is not None else []
+    return [
+        {"id": fork.pk, "at": fork.forked_at, "beside": reverse("run-beside", args=[run.pk, fork.pk])} for fork in found
+    ]

@@ -3,6 +3,7 @@
 
 import { mark, write } from "./lists.js"
 import { Panels } from "./panels.js"
+import { seenFrom, settle } from "./place.js"
 import { Reel } from "./reel.js"
 import { address } from "./saga-run.js"
 import { Voice } from "./say.js"
@@ -48,7 +49,6 @@ class SagaReplay extends HTMLElement {
    * @param {Frame[]} frames
    */
   async #take(frames) {
-    this.#root.dataset.watched = ""
     while (frames[0].entry.seq > this.#reel.moments.length + 1) {
       const missed = await this.#fetch(this.#reel.moments.length, 500)
       if (!missed.length) break
@@ -58,7 +58,7 @@ class SagaReplay extends HTMLElement {
     if (!fresh.length) return
     this.#scrub.add(0, fresh)
     const { scene } = fresh[fresh.length - 1]
-    mark(this, "data-finished", scene.entry?.kind === "run-finished" ? "" : null)
+    mark(this.#scrub, "data-open", scene.entry?.kind === "run-finished" ? null : "")
     if (this.#scrub.following) this.#voice.say(scene.say)
     this.#panels.outgrown(scene.seq)
   }
@@ -100,39 +100,15 @@ class SagaReplay extends HTMLElement {
     for (const field of document.querySelectorAll("input[name=at][type=hidden]")) mark(field, "value", String(seq))
     for (const text of document.querySelectorAll("[data-entry-now]")) write(text, seq)
     clearTimeout(this.#resting)
-    this.#resting = setTimeout(() => this.#address(), REST)
-  }
-
-  /** Puts the moment into the address, so that whoever copies it copies the moment. */
-  #address() {
-    clearTimeout(this.#resting)
-    const url = new URL(location.href)
-    const { following, playing, speed } = this.#scrub
-    if (playing) return
-    if (following) url.searchParams.delete("at")
-    else url.searchParams.set("at", String(this.#seq))
-    if (speed === 1) url.searchParams.delete("speed")
-    else url.searchParams.set("speed", String(speed))
-    if (url.href !== location.href) history.replaceState(history.state, "", url)
-  }
-
-  /**
-   * The address of this moment, seen from another saga of the run.
-   * @param {string} saga
-   */
-  #otherSaga(saga) {
-    const url = new URL(location.href)
-    url.searchParams.set("saga", saga)
-    if (!this.#scrub.following) url.searchParams.set("at", String(this.#seq))
-    return url.href
+    this.#resting = setTimeout(() => settle(this.#scrub, this.#seq), REST)
   }
 
   /** @param {MouseEvent} event */
   #clicked = (event) => {
     const target = event.target instanceof Element ? event.target : null
-    if (target?.closest("[data-copy]")) this.#address()
+    if (target?.closest("[data-copy]")) settle(this.#scrub, this.#seq)
     const other = target?.closest("[data-pick]")
-    if (other instanceof HTMLAnchorElement) other.href = this.#otherSaga(other.closest("li")?.dataset.key ?? "")
+    if (other instanceof HTMLAnchorElement) other.href = seenFrom(other.closest("li")?.dataset.key ?? "", this.#scrub, this.#seq)
     const place = target?.closest("[data-goes]")
     if (!place || event.ctrlKey || event.metaKey || event.shiftKey) return
     const seq = Number(place.getAttribute("data-goes") || place.getAttribute("value"))

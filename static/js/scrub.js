@@ -2,50 +2,40 @@
 // <saga-scrub>: one clock for the stages of a page. It follows what happens; whoever moves it looks back, and
 // the stages then show what was true at that moment, out of frames that the page holds or fetches.
 
+import { Deck } from "./deck.js"
 import { moveOf } from "./keys.js"
 import { mark, write } from "./lists.js"
-import { pace } from "./pace.js"
 import { draw } from "./ticks.js"
-import { Track, clock, neighbour } from "./track.js"
+import { clock } from "./track.js"
 
 /** @typedef {import("./types.js").Frame} Frame */
-/** @typedef {import("./types.js").Scene} Scene */
-/** @typedef {import("./stage.js").Stage} Stage */
-/** @typedef {{ stage: Stage, title: string, track: Track }} Lane */
-
-const LONGEST_TURN = 250 // milliseconds: a page that was away goes on where it was
-const MOST_AT_ONCE = 8 // scenes that one turn of the clock paints
+/** @typedef {import("./deck.js").Lane} Lane */
 
 export class Scrub extends HTMLElement {
-  /** @type {Lane[]} */ #lanes = []
-  #at = 0
-  #following = true
-  #frame = 0 // of the animation, 0 while the clock stands
+  #deck = new Deck(() => this.#show())
   #range = /** @type {HTMLInputElement} */ (this.querySelector("input[type=range]"))
   #play = /** @type {HTMLElement} */ (this.querySelector("[data-move=play]"))
 
   connectedCallback() {
     this.#range.addEventListener("input", () => this.seek(Number(this.#range.value)))
     for (const button of this.querySelectorAll("[data-move]")) {
-      button.addEventListener("click", () => this.#move(button.getAttribute("data-move") ?? ""))
+      button.addEventListener("click", () => this.#deck.move(button.getAttribute("data-move") ?? ""))
     }
+    this.querySelector(".speed")?.addEventListener("change", () => this.#show())
     document.addEventListener("keydown", this.#pressed)
   }
 
   disconnectedCallback() {
     document.removeEventListener("keydown", this.#pressed)
-    this.#halt()
+    this.#deck.halt()
   }
 
   /**
    * Forgets what was, and waits for what these stages will show.
-   * @param {{ stage: Stage, title: string, track?: Track }[]} lanes
+   * @param {{ stage: Lane["stage"], title: string, track?: Lane["track"] }[]} lanes
    */
   begin(lanes) {
-    this.#halt()
-    this.#lanes = lanes.map((lane) => ({ track: new Track(), ...lane }))
-    this.#at = this.#end
-    this.#following = true
+    this.#deck.begin(lanes)
     this.#draw()
   }
 
@@ -55,135 +45,60 @@ export class Scrub extends HTMLElement {
    * @param {Frame[]} frames
    */
   add(index, frames) {
-    const { stage, track } = this.#lanes[index]
-    track.add(frames)
-    stage.note(frames.flatMap(({ scene }) => scene.entry ?? []))
-    if (this.#following) {
-      const { frames: shown, motion } = pace(frames)
-      for (const { scene } of shown) stage.paint(scene, { motion, quiet: true })
-      this.#at = this.#end
-    }
+    this.#deck.add(index, frames)
     this.#draw()
   }
 
-  /** Whether the stages show the newest moment. */
-  get following() {
-    return this.#following
-  }
-
-  /** The moment that is shown. */
-  get at() {
-    return this.#at
-  }
-
-  /** How many times faster than it was. */
-  get speed() {
-    const chosen = this.querySelector(".speed :checked")
-    return chosen instanceof HTMLInputElement ? Number(chosen.value) : 1
-  }
-
-  get playing() {
-    return this.#frame > 0
-  }
-
-  /**
-   * Shows a moment. Nothing moves, nothing is read out.
-   * @param {number} ms
-   */
+  /** @param {number} ms */
   seek(ms) {
-    this.#halt()
-    this.#at = Math.max(0, Math.min(ms, this.#end))
-    this.#following = this.#at >= this.#end
-    this.repaint()
-    this.#show()
+    this.#deck.seek(ms)
   }
 
   /** Paints the moment that is shown, where its scenes are here. */
   repaint() {
-    for (const { stage, track } of this.#lanes) {
-      const scene = track.at(this.#at)
-      if (scene) stage.paint(scene, { quiet: true })
-    }
+    this.#deck.repaint()
   }
 
-  get #tracks() {
-    return this.#lanes.map(({ track }) => track)
+  get following() {
+    return this.#deck.following
   }
 
-  get #end() {
-    return Math.max(0, ...this.#tracks.map((track) => track.end))
+  /** The moment that is shown. */
+  get at() {
+    return this.#deck.at
   }
 
-  /** @param {string} move */
-  #move(move) {
-    if (move === "play") return this.#frame ? this.#halt() : this.#go()
-    if (move === "first" || move === "follow") return this.seek(move === "first" ? 0 : this.#end)
-    this.seek(neighbour(this.#tracks, this.#at, move === "next" ? "next" : "prev"))
+  /** How many times faster than it was. */
+  get speed() {
+    return this.#deck.speed
   }
 
-  #go() {
-    if (this.#at >= this.#end) this.seek(0)
-    let before = performance.now()
-    const turn = (/** @type {number} */ now) => {
-      this.#advance(Math.min(now - before, LONGEST_TURN) * this.speed)
-      before = now
-      if (this.#frame) this.#frame = requestAnimationFrame(turn)
-    }
-    this.#following = false
-    this.#frame = requestAnimationFrame(turn)
-    this.#show()
-  }
-
-  #halt() {
-    cancelAnimationFrame(this.#frame)
-    this.#frame = 0
-    this.#show()
-  }
-
-  /** @param {number} ms */
-  #advance(ms) {
-    const from = this.#at
-    const ready = Math.min(this.#end, ...this.#tracks.map((track) => track.readyFrom(from)))
-    this.#at = Math.max(from, Math.min(from + Math.max(0, ms), ready))
-    for (const { stage, track } of this.#lanes) {
-      for (const scene of track.scenes.slice(track.countAt(from), track.countAt(this.#at)).slice(-MOST_AT_ONCE)) {
-        if (scene) stage.paint(this.#faster(scene), { motion: true, quiet: true })
-      }
-    }
-    if (this.#at >= this.#end) {
-      this.#following = true
-      return this.#halt()
-    }
-    this.#show()
-  }
-
-  /**
-   * The scene with its message as fast as the clock.
-   * @param {Scene} scene
-   * @returns {Scene}
-   */
-  #faster(scene) {
-    return scene.token ? { ...scene, token: { ...scene.token, ms: scene.token.ms / this.speed } } : scene
+  get playing() {
+    return this.#deck.playing
   }
 
   #show() {
-    mark(this.#range, "max", String(Math.max(1, this.#end)))
-    this.#range.value = String(this.#at)
-    write(this.querySelector(".now"), clock(this.#at))
-    const said = this.#lanes.flatMap(({ title, track }) => {
-      const words = track.words(track.countAt(this.#at))
+    const { at, end, following, lanes, playing } = this.#deck
+    const chosen = this.querySelector(".speed :checked")
+    this.#deck.speed = chosen instanceof HTMLInputElement ? Number(chosen.value) : 1
+    mark(this.#range, "max", String(Math.max(1, end)))
+    this.#range.value = String(at)
+    write(this.querySelector(".now"), clock(at))
+    const said = lanes.flatMap(({ title, track }) => {
+      const words = track.words(track.countAt(at))
       return words ? [title ? `${title}: ${words}` : words] : []
     })
-    mark(this.#range, "aria-valuetext", [clock(this.#at), ...said].join(". "))
-    mark(this, "data-playing", this.#frame ? "" : null)
-    mark(this, "data-back", this.#following ? null : "")
-    mark(this.#play, "aria-label", this.#frame ? "Pause" : "Play")
+    mark(this.#range, "aria-valuetext", [clock(at), ...said].join(". "))
+    mark(this, "data-playing", playing ? "" : null)
+    mark(this, "data-back", following ? null : "")
+    mark(this.#play, "aria-label", playing ? "Pause" : "Play")
     this.dispatchEvent(new Event("moved"))
   }
 
   #draw() {
-    mark(this, "data-empty", this.#tracks.some((track) => track.moments.length) ? null : "")
-    draw(this.querySelector(".ticks"), this.#tracks, this.#end)
+    const { tracks, end } = this.#deck
+    mark(this, "data-empty", tracks.some((track) => track.moments.length) ? null : "")
+    draw(this.querySelector(".ticks"), tracks, end)
     this.#show()
   }
 
@@ -192,7 +107,7 @@ export class Scrub extends HTMLElement {
     const move = moveOf(event)
     if (!move || this.hasAttribute("data-empty") || !this.#inSight()) return
     event.preventDefault()
-    this.#move(move)
+    this.#deck.move(move)
   }
 
   #inSight() {
