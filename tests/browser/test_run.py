@@ -54,7 +54,7 @@ def scenes(one: Reader, run: str, saga: str = "") -> list[dict[str, Any]]:
 
 def shows(page: Page, scene: dict[str, Any]) -> None:
     """Hold the stage to a scene: belief, truth, ledgers, words and facts."""
-    expect(page.locator(".stage")).to_have_attribute("data-seq", str(scene["seq"]))
+    expect(page.locator(".stage")).to_have_attribute("data-seq", str(scene["seq"]), timeout=PATIENCE_MS)
     assert page.locator("#say").inner_text() == scene["say"]
     assert page.locator("#orch").get_attribute("data-state") == scene["orch"]["state"]
     for n, leg in enumerate(scene["legs"], 1):
@@ -229,10 +229,10 @@ def test_belief_stands_beside_truth_and_is_marked_where_they_part(
 
 
 def test_two_browsers_on_one_link_see_the_same_live_and_one_may_look_back(shared_play: Play, reader: ReaderOf) -> None:
-    run = start(shared_play, latency_ms=300)
+    run = start(shared_play, latency_ms=600)
     one, other = reader(shared_play.url), reader(shared_play.url)
     pages = [each.open(f"/runs/{run}/") for each in (one, other)]
-    expect(pages[1].locator("#rows-inventory tr")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(pages[1].locator("#rows-inventory tr").first).to_be_attached(timeout=PATIENCE_MS)
     press(pages[1], "Home")
     expect(pages[1].get_by_role("button", name="Follow")).to_be_visible()
     one.wait_for_end("done")
@@ -243,6 +243,6 @@ def test_two_browsers_on_one_link_see_the_same_live_and_one_may_look_back(shared
     for page in pages:
         shows(page, every[-1])
         ledger = one.api(f"/api/runs/{run}")["services"]["payments"]["ledger"]
+        expect(page.locator("#light-end [data-now]")).to_have_attribute("data-state", "done", timeout=PATIENCE_MS)
         expect(page.locator("#records-payments [data-seq]")).to_have_count(len(ledger))
         expect(page.locator("#trace [data-kind=attempt]")).to_have_count(5)
-        expect(page.locator("#light-end [data-now]")).to_have_attribute("data-state", "done")
