@@ -160,12 +160,15 @@ def test_no_width_scrolls_sideways_and_axe_finds_nothing(
         assert problems(one.open(path), width) == [], path
 
 
-def test_nothing_jumps_while_the_run_goes_on_and_the_page_is_light(shared_play: Play, reader: ReaderOf) -> None:
+def test_nothing_jumps_while_the_run_goes_on(shared_play: Play, reader: ReaderOf) -> None:
     one = reader(shared_play.url)
-    run = start(shared_play, latency_ms=60)
-    weigh(one, f"/runs/{run}/")
     run = start(shared_play, latency_ms=60)
     one.open(f"/runs/{run}/")
     watch_shifts(one.page)
     one.wait_for_end("done")
     assert shifted(one.page) <= SHIFT
+
+
+def test_the_pages_are_light(shared_play: Play, reader: ReaderOf, two: str, unguarded: str) -> None:
+    for path in (f"/runs/{two}/", f"/runs/{unguarded}/", f"/runs/{two}/beside/{unguarded}/"):
+        weigh(reader(shared_play.url), path)
