@@ -97,7 +97,7 @@ def _fault(text: str, field: str) -> dict[str, Any]:
 
 
 def fault_text(fault: Mapping[str, Any]) -> str:
-    """Return a fault as an address has it."""
+    """Return a fault as an address has it; `times` and `saga` may be missing or None."""
     back = ".compensation" if fault.get("on") == "compensation" else ""
     times = f":{fault['times']}" if fault.get("times") is not None else ""
     saga = f"@{fault['saga']}" if fault.get("saga") is not None else ""

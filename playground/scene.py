@@ -14,6 +14,7 @@ from playground import faces, wording
 from playground.checkout import Checkout
 from playground.chorus import Chorus
 from playground.focus import Focus
+from playground.replay.telling import Telling
 from playground.sentences import sentence
 from playground.signature import signature
 from playground.world import World
@@ -43,6 +44,7 @@ class Fold:
         self._lines: dict[str, dict[str, Any]] = {}
         self._over = False
         self._began: int | None = None
+        self._telling = Telling()
         self._entry: dict[str, Any] | None = None
         self._seq = self._ms = 0
         self._say = NOTHING_YET
@@ -62,6 +64,7 @@ class Fold:
         self._forget_views(entry.step if own else "", changed, everything=own and entry.kind in self._focus.far)
         self._entry = {
             "seq": entry.seq,
+            "t": self._telling.tell(entry.at),
             "clock": wording.clock(self._ms),
             "kind": str(entry.kind),
             "state": faces.of_entry(entry),
@@ -69,6 +72,11 @@ class Fold:
             "key": entry.key or None,
             "say": said,
         }
+
+    @property
+    def line(self) -> dict[str, Any] | None:
+        """The journal line of the last entry; None before the first. `t` is the moment at which it is told."""
+        return self._entry
 
     def scene(self) -> dict[str, Any]:
         """Return the scene after the last entry: JSON values, which later entries do not change."""

@@ -25,6 +25,7 @@ PAGE_ENTRIES = 1000
 PAGE_FRAMES = 500
 
 After = QueryEx[int, P(ge=0, le=2**31 - 1)]
+Limit = QueryEx[int, P(ge=1, le=PAGE_FRAMES)]
 
 router = Router(tags=["runs"])
 
@@ -108,15 +109,17 @@ def read_journal(request: HttpRequest, id: str, after: After = 0) -> HttpRespons
 
 @router.get("/runs/{slug:id}/scenes", response={200: ScenesPage, 404: Problems}, summary="The scenes of a run")
 @decorate_view(from_our_pages)
-def read_scenes(request: HttpRequest, id: str, after: After = 0, saga: Query[str] = "") -> HttpResponse:
-    """At most 500 frames after `after`: each entry with the scene after it, seen from one saga (the first)."""
+def read_scenes(
+    request: HttpRequest, id: str, after: After = 0, saga: Query[str] = "", limit: Limit = PAGE_FRAMES
+) -> HttpResponse:
+    """At most `limit` frames after `after`: each entry with the scene after it, seen from one saga (the first)."""
     run = _run(id)
     focus = saga or f"{run.pk}-1"
     if not focus.startswith(run.pk) or not focus.isprintable() or not Saga.objects.filter(pk=focus, run=run).exists():
         raise RunUnknown("saga", focus)
     fold = Fold(plan_from_json(run.scenario), catalog.definition(run.definition, run.version), focus)
     frames: list[dict[str, Any]] = []
-    entries = journal.read_all(run.pk)[: after + PAGE_FRAMES]
+    entries = journal.read_all(run.pk)[: after + limit]
     for entry in entries:
         fold.add(entry)
         if entry.seq > after:

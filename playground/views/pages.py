@@ -1,4 +1,4 @@
-"""The home page, a run's own page, and the word that lets a run go on."""
+"""The home page, and the word that lets a run go on."""
 
 from __future__ import annotations
 
@@ -24,16 +24,6 @@ def home(request: Request) -> HttpResponse:
     stage = shown.idle(act2.scenario_of(chosen))
     context = {**stage.context(), "chosen": chosen, "action": reverse("act-2"), "rows": latest.rows()}
     return render(request, "home.html", context)
-
-
-@require_GET
-def run(request: Request, run_id: str) -> HttpResponse:
-    """The permalink of a run: live while it runs, its end afterwards."""
-    try:
-        stage = shown.run_shown(run_id, request.GET.get("saga", ""))
-    except RunUnknown as error:
-        raise Http404(str(error)) from None
-    return render(request, "run.html", stage.context())
 
 
 @require_POST

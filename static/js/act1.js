@@ -6,6 +6,7 @@ import { Voice } from "./say.js"
 import { Scrub } from "./scrub.js"
 import { Feed } from "./socket.js"
 import { Stage } from "./stage.js"
+import { Track } from "./track.js"
 
 /** @typedef {{ line: HTMLElement, root: HTMLElement, stage: Stage, title: string }} Lane */
 
@@ -33,7 +34,8 @@ class SagaPair extends HTMLElement {
     for (const feed of feeds) feed.close()
     voice.hush()
     unheard.clear()
-    scrub.begin(lanes)
+    const told = "told" in this.dataset
+    scrub.begin(lanes.map((lane) => ({ ...lane, track: new Track(told) })))
     feeds = lanes.map((lane, index) => open(lane, index, scrub))
   }
 }
@@ -74,6 +76,13 @@ function open({ line, root, stage, title }, index, scrub) {
   })
   return feed
 }
+
+/** Whatever names a moment leads to it. */
+document.addEventListener("click", ({ target }) => {
+  const place = target instanceof Element ? target.closest("[data-moment]") : null
+  const scrub = document.getElementById("scrub")
+  if (place && scrub instanceof Scrub) scrub.seek(Number(place.getAttribute("data-moment")))
+})
 
 customElements.define("saga-scrub", Scrub)
 customElements.define("saga-pair", SagaPair)

@@ -36,6 +36,8 @@ function add(refs, journal, line) {
   child.id = refs.id(`j-${line.seq}`)
   mark(child, "data-key", String(line.seq))
   mark(child, "data-state", line.state)
+  mark(child, "data-t", String(line.t))
+  mark(child.querySelector("[name=at]"), "value", String(line.seq))
   const texts = { ".seq": line.seq, time: line.clock, b: line.kind, ".what": line.what, ".key": line.key, ".said": line.say }
   for (const [selector, text] of Object.entries(texts)) write(child.querySelector(selector), text)
   journal.append(child)
@@ -50,16 +52,28 @@ function add(refs, journal, line) {
 function passedOver(first, next) {
   const last = next.seq - 1
   const say = `Entries ${first} to ${last} went by too fast to show. Reload the page to read them.`
-  return { seq: last, clock: next.clock, kind: "passed over", state: "idle", what: "", key: null, say }
+  return { seq: last, t: next.t, clock: next.clock, kind: "passed over", state: "idle", what: "", key: null, say }
 }
 
+/** How far each journal is past, and its current line. @type {WeakMap<Element, { n: number, current: Element | null }>} */
+const places = new WeakMap()
+
 /**
- * Marks the lines up to `seq` as past.
+ * Marks the lines up to `seq` as past, and the last of them as the current one. Touches only what changes.
  * @param {Refs} refs
  * @param {number} seq
  */
 export function reach(refs, seq) {
-  for (const line of refs.get("journal")?.children ?? []) {
-    mark(line, "data-past", Number(line.getAttribute("data-key")) <= seq ? "" : null)
-  }
+  const journal = refs.get("journal")
+  if (!journal) return
+  const lines = journal.children
+  const place = places.get(journal) ?? { n: journal.querySelectorAll("[data-past]").length, current: journal.querySelector("[data-current]") }
+  let n = Math.min(place.n, lines.length)
+  while (n < lines.length && Number(lines[n].getAttribute("data-key")) <= seq) mark(lines[n++], "data-past", "")
+  while (n > 0 && Number(lines[n - 1].getAttribute("data-key")) > seq) mark(lines[--n], "data-past", null)
+  const current = lines[n - 1] ?? null
+  places.set(journal, { n, current })
+  if (current === place.current) return
+  mark(place.current, "data-current", null)
+  mark(current, "data-current", "")
 }

@@ -5,29 +5,42 @@
 /** @typedef {import("./types.js").Scene} Scene */
 
 export class Track {
-  /** Oldest first. @type {Scene[]} */
+  /** Oldest first; a track may lack some of them for a while. @type {(Scene | undefined)[]} */
   scenes = []
+  /** The moment of each entry. @type {number[]} */
+  moments = []
+
+  #told
+
+  /** @param {boolean} [told] whether its moments are those at which a replay tells the entries, each its own */
+  constructor(told = false) {
+    this.#told = told
+  }
 
   /** @param {Frame[]} frames by seq, later than all before */
   add(frames) {
-    for (const { scene } of frames) this.scenes.push(scene)
+    for (const { scene } of frames) {
+      this.scenes.push(scene)
+      this.moments.push(this.#told ? scene.entry?.t ?? 0 : scene.ms)
+    }
   }
 
   /** Milliseconds from the run's start to its last entry. */
   get end() {
-    return this.scenes[this.scenes.length - 1]?.ms ?? 0
+    return this.moments[this.moments.length - 1] ?? 0
   }
 
   /**
-   * How many scenes had happened by then; of several in the same millisecond all have.
+   * How many entries had happened by then; of several in the same millisecond all have.
    * @param {number} ms
+   * @param {boolean} [before] whether those of that very millisecond are left out
    */
-  countAt(ms) {
+  countAt(ms, before = false) {
     let low = 0
-    let high = this.scenes.length
+    let high = this.moments.length
     while (low < high) {
       const middle = (low + high) >> 1
-      if (this.scenes[middle].ms <= ms) low = middle + 1
+      if (before ? this.moments[middle] < ms : this.moments[middle] <= ms) low = middle + 1
       else high = middle
     }
     return low
@@ -41,6 +54,31 @@ export class Track {
   at(ms) {
     return this.scenes[Math.max(0, this.countAt(ms) - 1)]
   }
+
+  /**
+   * Until when the clock may go on from a moment.
+   * @param {number} ms
+   */
+  readyFrom(ms) {
+    return ms >= 0 ? Infinity : 0
+  }
+
+  /**
+   * The state of the nth entry, from 1.
+   * @param {number} n
+   */
+  state(n) {
+    return this.scenes[n - 1]?.entry?.state ?? "idle"
+  }
+
+  /**
+   * What the nth entry is, in words.
+   * @param {number} n
+   */
+  words(n) {
+    const line = this.scenes[n - 1]?.entry
+    return line ? [line.kind, line.what].filter(Boolean).join(" ") : ""
+  }
 }
 
 /**
@@ -50,8 +88,7 @@ export class Track {
  * @param {"prev" | "next"} move
  */
 export function neighbour(tracks, ms, move) {
-  const moments = tracks.flatMap(({ scenes }) => scenes.map((scene) => scene.ms))
-  const ahead = moments.filter((moment) => move === "next" ? moment > ms : moment < ms)
+  const ahead = tracks.flatMap((track) => track.moments[move === "next" ? track.countAt(ms) : track.countAt(ms, true) - 1] ?? [])
   if (!ahead.length) return ms
   return move === "next" ? Math.min(...ahead) : Math.max(...ahead)
 }

@@ -9,7 +9,7 @@
  * @typedef {{ name: string, title: string, state: string, word: string, label: string, total: string, rows: Row[], waits: Wait[], pending: string | null, more?: number }} Service
  * @typedef {{ kind?: string, name: string, undo_name: string, turn: boolean, hop?: Mark, hears?: string, stop: Mark, undo: Mark, service: Service }} Leg
  * @typedef {{ leg: number, dir: "down" | "up" | "hop" | "back", state: string, tag: string, lost: string | null, ms: number }} Token
- * @typedef {{ seq: number, clock: string, kind: string, state: string, what: string, key: string | null, say: string }} Line
+ * @typedef {{ seq: number, t: number, clock: string, kind: string, state: string, what: string, key: string | null, say: string }} Line
  * @typedef {{ saga: string, order: string, state: string, word: string, steps: string[], back: string[] }} Other
  * @typedef {{ seq: number, ms: number, saga: string, order: string, end: string | null, orch: Mark, legs: Leg[], token: Token | null, entry: Line | null, say: string, facts: Record<string, string>, sold: string, alert: { title: string, text: string } | null, others: Other[], over: boolean, paused?: boolean }} Scene
  * @typedef {{ entry: { seq: number }, scene: Scene }} Frame

@@ -1,0 +1,162 @@
+"""A run as its own page shows it, live or at any earlier moment: its stage, its panels, and what may be asked of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from playground import facts, shown
+from playground.forking import form_of
+from playground.replay.reading import Reading
+from playground.scenario import Scenario
+from playground.scenario_errors import FieldError
+from playground.scene import Fold
+from sagas import catalog, journal
+from sagas.definition import SagaDefinition
+from sagas.errors import RunUnknown
+from sagas.models import Run, Saga
+from sagas.plan import RunPlan, plan_from_json
+
+SPEEDS = (("0.5", "½"), ("1", "1"), ("2", "2"), ("4", "4"))
+FORKS_SHOWN = 5
+EXPORTS = ("journal", "mermaid", "otlp", "pytest")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What of a run somebody wants to see. `at` None is its newest entry; `error` says what of the wish was wrong."""
+
+    at: int | None = None
+    speed: str = "1"
+    error: FieldError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A run and one of its sagas, and how to fold them."""
+
+    run: Run
+    saga: Saga
+    plan: RunPlan
+    definition: SagaDefinition
+
+    def fold(self) -> Fold:
+        """Return the empty fold of the stage."""
+        return Fold(self.plan, self.definition, self.saga.pk)
+
+    def reading(self) -> Reading:
+        """Return the empty fold of the panels."""
+        return Reading(self.plan, self.definition, self.saga.pk, self.saga.order, price=facts.price_of(self.run))
+
+
+def find(run_id: str, saga_id: str = "") -> Told:
+    """Return a run seen from one of its sagas, by default the first.
+
+    Raises RunUnknown for an id that is no run, or a saga that is not of this run.
+    """
+    run = Run.objects.filter(pk=run_id).first()
+    if run is None:
+        raise RunUnknown("run", run_id)
+    sagas = Saga.objects.filter(run=run).order_by("index")
+    saga = sagas.filter(pk=saga_id).first() if saga_id else sagas.first()
+    if saga is None:
+        raise RunUnknown("saga", saga_id)
+    return Told(run, saga, plan_from_json(run.scenario), catalog.definition(run.definition, run.version))
+
+
+def asked(told: Told, at: str | None, speed: str | None) -> Moment:
+    """Return the moment that an address asks for; what it asks wrongly is left at the newest entry, at single speed."""
+    head = told.run.last_seq
+    if speed is not None and speed not in dict(SPEEDS):
+        return Moment(error={"field": "speed", "message": f"must be one of {', '.join(dict(SPEEDS))}"})
+    if at is None:
+        return Moment(speed=speed or "1")
+    if not (at.isascii() and at.isdigit() and len(at) < 10 and int(at) >= 1):
+        return Moment(error={"field": "at", "message": "must be the number of an entry: 1, 2, 3 …"})
+    if int(at) > head:
+        has = f"has {head} entries" if head != 1 else "has one entry"
+        return Moment(error={"field": "at", "message": f"the journal {has} so far, and no entry {int(at)}"})
+    return Moment(int(at), speed or "1")
+
+
+def page(told: Told, moment: Moment) -> dict[str, Any]:
+    """Return the variables of the page at a moment."""
+    fold, reading = told.fold(), told.reading()
+    lines, scene = [], fold.scene()
+    for entry in journal.read_all(told.run.pk):
+        fold.add(entry)
+        reading.add(entry)
+        lines.append(fold.line)
+        if entry.seq == moment.at:
+            scene = fold.scene()
+    if moment.at is None:
+        scene = fold.scene()
+    head = reading.seq
+    scenario = Scenario.parse(told.run.scenario)
+    return {
+        "scene": scene,
+        "journal": lines,
+        "run": shown.run_facts(told.run, told.saga, after=head),
+        "panels": {**reading.view(scene["seq"]), "driver": scene["orch"]["title"].lower()},
+        "replay": {
+            **_addresses(told),
+            **_wish(moment, scene["seq"], head),
+            "origin": _origin(told.run),
+            "forks": _forks(told.run),
+        },
+        "fork": form_of(scenario, told.definition),
+        "scenario": scenario,
+    }
+
+
+def is_fork_of(run: Run, origin: Run) -> bool:
+    """Return whether a run was forked from another one."""
+    return bool(getattr(run, "forked_from_id", None) == origin.pk)
+
+
+def panels(told: Told) -> dict[str, Any]:
+    """Return the variables of the panels alone, at the newest entry."""
+    reading = told.reading()
+    for entry in journal.read_all(told.run.pk):
+        reading.add(entry)
+    title = told.fold().scene()["orch"]["title"].lower()
+    return {"panels": {**reading.view(reading.seq), "driver": title}, "replay": _addresses(told)}
+
+
+def _wish(moment: Moment, at: int, head: int) -> dict[str, Any]:
+    back = moment.at is not None and moment.at < head
+    return {"at": at, "head": head, "back": back, "speed": moment.speed, "speeds": SPEEDS, "error": moment.error}
+
+
+def _addresses(told: Told) -> dict[str, Any]:
+    run, saga = told.run.pk, told.saga.pk
+    several = urlencode({"saga": saga})
+    return {
+        "sagas": f"{several}&" if told.plan.orders > 1 else "",
+        "panels": f"{reverse('run-panels', args=[run])}?{several}",
+        "scenes": f"/api/runs/{run}/scenes",
+        "fork": reverse("run-fork", args=[run]),
+        "export": f"/api/runs/{run}/export?format=",
+        "exports": EXPORTS,
+    }
+
+
+def _origin(run: Run) -> dict[str, Any] | None:
+    """Return the run that this one was forked from, and where."""
+    origin, at = getattr(run, "forked_from_id", None), getattr(run, "forked_at", None)
+    if not origin:
+        return None
+    beside = reverse("run-beside", args=[origin, run.pk])
+    return {"id": origin, "at": at, "url": reverse("run", args=[origin]), "beside": beside}
+
+
+def _forks(run: Run) -> list[dict[str, Any]]:
+    """Return the newest runs that were forked from this one."""
+    forks = getattr(run, "forks", None)
+    found = forks.order_by("-created_at")[:FORKS_SHOWN] if forks is not None else []
+    return [
+        {"id": fork.pk, "at": fork.forked_at, "beside": reverse("run-beside", args=[run.pk, fork.pk])} for fork in found
+    ]
