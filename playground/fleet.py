@@ -37,7 +37,7 @@ def tries(base: Scenario | None, first: int, runs: int, *, processes: int = 0) -
             for future in waiting:
                 yield from future.result()
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
 
 
 def _some(value: object, seeds: Sequence[int]) -> list[Trial]:

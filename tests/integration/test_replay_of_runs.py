@@ -15,7 +15,6 @@ from sagas.entries import Kind
 from sagas.simulation import SimulatedRun, Simulator
 from tests.engine import fault
 
-pytestmark = [pytest.mark.usefixtures("engine_databases"), pytest.mark.xdist_group("simulator")]
 
 MODES = ("orchestration", "choreography", "none")
 STEPS = tuple(step.name for step in catalog.ORDER.steps)

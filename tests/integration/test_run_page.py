@@ -14,7 +14,6 @@ from playground.scenario import FaultSpec, Scenario
 from sagas.models import Run
 from tests.engine import Finished, drive, fault, scenario
 
-pytestmark = [pytest.mark.usefixtures("engine_databases"), pytest.mark.xdist_group("scenes of runs")]
 
 CHARGE, PICK = "charge-payment", "notify-warehouse"
 
