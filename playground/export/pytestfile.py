@@ -33,6 +33,7 @@ What depends on time or on people cannot be left to chance, and is done as it wa
   without locks, while several sagas looked and had not acted, cannot be repeated: such a run has no test.)
 - In choreography nobody drives, so nobody can be told whose turn it is: the clock runs as it did, and
   of several orders that want one lamp the first is whoever asks first. Services are compared one by one.
+  A watcher that called an order off at the very moment at which something came may do so just before or after.
 
 Not compared: times, ids, names of workers, and how entries of different sagas interleave.
 """

@@ -139,8 +139,17 @@ def _late(taken: Taken) -> Iterator[tuple[str, int]]:
         passed = turned and isinstance(cause, dict) and cause.get("outcome") == "deadline"
         if passed or (entry.kind is Kind.EVENT_PUBLISHED and entry.detail.get("by") == "watcher"):
             own = _own(taken, taken.entries[:n], entry.order)
-            silent = entry.kind is Kind.EVENT_PUBLISHED and any(e.kind is Kind.ATTEMPT_STARTED for e in own)
-            yield entry.order, len(own) if silent else _last_wait(own)
+            yield entry.order, _last_wait(own) if passed else _last_said(own)
+
+
+def _last_said(own: Sequence[Entry]) -> int:
+    """Return how many entries of an order were there when something was last committed at once; 0 before any call.
+
+    What a service reports of a call that takes no time is committed with whatever follows.
+    """
+    at_once = (Kind.ATTEMPT_STARTED, Kind.RETRY_SCHEDULED, Kind.EVENT_PUBLISHED)
+    called = any(entry.kind is Kind.ATTEMPT_STARTED for entry in own)
+    return max((n for n, entry in enumerate(own, 1) if entry.kind in at_once), default=0) if called else 0
 
 
 def _last_wait(own: Sequence[Entry]) -> int:
