@@ -29,9 +29,11 @@ What depends on time or on people cannot be left to chance, and is done as it wa
 - The clock is {pace}. A deadline, or a watcher's patience, ends at the same entry, not at the same time.
 - A person acts after the same entry; the saga waits for it there.
 - Several sagas move one at a time, in the order in which their calls took effect (`schedule`).
-- A driver that was killed from outside dies at the same attempt.
+- A driver that was killed from outside dies at the same attempt. (One that died in the middle of a race
+  without locks, while several sagas looked and had not acted, cannot be repeated: such a run has no test.)
 - In choreography nobody drives, so nobody can be told whose turn it is: the clock runs as it did, and
   of several orders that want one lamp the first is whoever asks first. Services are compared one by one.
+  A watcher that called an order off at the very moment at which something came may do so just before or after.
 
 Not compared: times, ids, names of workers, and how entries of different sagas interleave.
 """
@@ -62,11 +64,13 @@ if __name__ == "__main__":
 
 
 def write(taken: Taken) -> str:
-    """Return the file. Raises ExportRefused for a run that still moves, or that began in the middle of another."""
+    """Return the file. Raises ExportRefused for a run that still moves, that is a fork, or that nobody could repeat."""
     if not taken.is_finished:
         raise ExportRefused(f"run {taken.run} still moves; its test can be written once it is at rest")
     if taken.forked:
         raise ExportRefused(f"run {taken.run} is a fork: its past belongs to another run, and no scenario leads there")
+    if reason := story.beyond_telling(taken):
+        raise ExportRefused(f"run {taken.run} cannot be run again step by step: {reason}")
     imports, machinery = inspect.getsource(rerun).split('"""', 2)[2].split(MACHINERY)
     head = HEAD.format(run=taken.run, file=f"test_run_{taken.run}.py", about=_about(taken), pace=_pace(taken))
     imports = imports.replace("\nfrom sagas", "\nimport pytest\n\nfrom sagas", 1).rstrip()

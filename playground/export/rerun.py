@@ -110,7 +110,7 @@ class Conductor:
         self._acts: list[Mapping[str, Any]] = list(record["acts"])
         self._held: dict[str, asyncio.Event] = {}
         self._late: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self._asking: set[asyncio.Task[None]] = set()
+        self._asking: dict[str, asyncio.Task[None]] = {}
         self.finished = asyncio.Event()
 
     async def begin(self) -> None:
@@ -127,8 +127,6 @@ class Conductor:
         for entry in entries:
             if entry.kind is Kind.ATTEMPT_STARTED:
                 self._open[entry.key] = f"{entry.order} {entry.step} {entry.op} {entry.attempt}"
-            if entry.kind is Kind.OPERATOR_ACTED and entry.saga in self._held:
-                self._held.pop(entry.saga).set()
             self._finishes += entry.kind is Kind.RUN_FINISHED
             if self._record["counts"] in ("all", entry.lane):
                 self._counts[entry.order] += 1
@@ -137,7 +135,7 @@ class Conductor:
             act = self._acts.pop(0)
             saga = self._sagas[act["order"]]
             self._held[saga] = asyncio.Event()
-            self._asking.add(spawn(asyncio.to_thread(_ask, self._run, saga, act), f"ask {saga}"))
+            self._asking[saga] = spawn(asyncio.to_thread(_ask, self._run, saga, act), f"ask {saga}")
         stopped = bool(entries) and entries[-1].kind is Kind.RUN_FINISHED and not self._held
         if stopped or self._finishes >= self._record["finishes"]:
             self.finished.set()
@@ -155,6 +153,7 @@ class Conductor:
     # The engine's clock, see `sagas.clock.Clock`.
 
     def now(self) -> int:
+        self._let_go_on()
         passed = (time.time_ns() // 1_000_000 - self._began_ms) / float(self._record["pace"])
         saga = self._saga_here()
         is_late = saga in self._late and self._late[saga].is_set()
@@ -167,7 +166,7 @@ class Conductor:
     async def first(self, task: asyncio.Task[Any], ms: int) -> bool:
         name = task.get_name()
         if name.startswith(f"{self._run}:"):
-            return await self._answer(task, self._open.get(name.partition(":")[2], ""))
+            return await self._answer(task, self._open.get(name.partition(":")[2], ""), self._seconds(ms))
         late = spawn(self._late[self._saga_here()].wait(), "late")
         try:
             await asyncio.wait({task, late}, timeout=self._seconds(ms), return_when=asyncio.FIRST_COMPLETED)
@@ -176,23 +175,34 @@ class Conductor:
         await self._hold(self._saga_here())
         return task.done()
 
-    async def _answer(self, journey: asyncio.Task[Any], attempt: str) -> bool:
+    async def _answer(self, journey: asyncio.Task[Any], attempt: str, patience: float) -> bool:
         """Wait until a call is over, however long it takes; return whether its answer was heard in the record."""
         from sagas.network import DriverDied
 
         verdict = str(self._record["unheard"].get(attempt, ""))
         if verdict == "died before":
             raise DriverDied
+        began = time.monotonic()
         await asyncio.wait({journey})
         await self._hold(self._saga_here())
         if verdict == "died after":
             raise DriverDied
-        return verdict != "unheard"
+        if verdict != "unheard" or journey.result() is None:
+            return True  # a reply that gets lost on its way is the wire's own business
+        await asyncio.sleep(patience - (time.monotonic() - began))
+        return False
 
     async def _hold(self, saga: str) -> None:
         """Wait while somebody is about to act on a saga, so that the act comes where it came."""
         if saga in self._held:
             await self._held[saga].wait()
+
+    def _let_go_on(self) -> None:
+        """Take notice that the driver itself, and none of its sagas, is at work: it obeys what it was asked."""
+        task = asyncio.current_task()
+        if task is not None and task.get_name() == f"run {self._run}":
+            for saga in [saga for saga, asked in self._asking.items() if asked.done() and saga in self._held]:
+                self._held.pop(saga).set()
 
     def _saga_here(self) -> str:
         """Return the saga whose task this is, "" for any other task: the engine names them."""

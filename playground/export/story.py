@@ -18,6 +18,7 @@ from sagas.recovery import UNRECORDED
 
 HOLDS_NO_SENTENCE = ("pause", "resume", "step")  # acts that change when something happens, and not what
 UNTOUCHED = ("decline", "error", "timeout", "late", "crash-before")  # faults by which a call never gets to its service
+RACES = ("off", "naive")  # locks with which sagas look before they act
 BRISK, AS_IT_WAS = 0.1, 1.0
 PATIENCE_S = 120  # beside what the run took
 
@@ -40,6 +41,17 @@ def record_of(taken: Taken) -> dict[str, Any]:
     }
 
 
+def beyond_telling(taken: Taken) -> str:
+    """Return why no rerun can be kept to this run, "" for one that can.
+
+    Where sagas move one at a time, only the one that moves can be interrupted between looking and acting.
+    """
+    if len(taken.sagas) == 1 or taken.plan.lock not in RACES:
+        return ""
+    fallen = [name for name, verdict in _unheard(taken) if verdict != "unheard"]
+    return f"its driver died in the middle of a race, while {fallen[0]} was under way" if fallen else ""
+
+
 def pace_of(taken: Taken) -> float:
     """Return how long a rerun's second is: where nobody says who goes first, the clock does, and must run as it did."""
     return AS_IT_WAS if taken.scenario["mode"] == "choreography" else BRISK
@@ -55,12 +67,30 @@ def moves(taken: Taken) -> list[int]:
     for attempt in Attempts(taken.entries):
         started = attempt.started
         if _looked(taken, attempt):
-            found.append((started.seq, started.saga))
-        point = attempt.first_report or attempt.ended or started
-        found.append((point.seq, started.saga))
+            found.append((_looked_at(attempt).seq, started.saga))
+        found.append((_point(taken, attempt).seq, started.saga))
     settled = [e for e in taken.entries if e.kind is Kind.LOCK_RELEASED and e.lane is Lane.ORCHESTRATOR]
     found += [(entry.seq, entry.saga) for entry in settled]
     return [index_of(saga) for _, saga in sorted(found)]
+
+
+def _looked_at(attempt: Attempt) -> Entry:
+    """Return the entry at which an attempt looked: where it was intended, unless what it saw was that it came too late."""
+    ended = attempt.ended
+    return attempt.started if ended is None or ended.kind is not Kind.ATTEMPT_FAILED else ended
+
+
+def _point(taken: Taken, attempt: Attempt) -> Entry:
+    """Return the entry at which an attempt took effect, as far as the journal tells.
+
+    A row that was copied after a crash was written long before; others may have met it already.
+    """
+    started, report = attempt.started, attempt.first_report
+    if report is None:
+        return attempt.ended or started
+    within = range(started.seq, report.seq)
+    copied = any(e.kind is Kind.ORCHESTRATOR_RECOVERED and e.seq in within for e in taken.entries)
+    return started if copied else report
 
 
 def _scenario(taken: Taken) -> dict[str, Any]:
@@ -109,7 +139,17 @@ def _late(taken: Taken) -> Iterator[tuple[str, int]]:
         passed = turned and isinstance(cause, dict) and cause.get("outcome") == "deadline"
         if passed or (entry.kind is Kind.EVENT_PUBLISHED and entry.detail.get("by") == "watcher"):
             own = _own(taken, taken.entries[:n], entry.order)
-            yield entry.order, len(own) if entry.kind is Kind.EVENT_PUBLISHED else _last_wait(own)
+            yield entry.order, _last_wait(own) if passed else _last_said(own)
+
+
+def _last_said(own: Sequence[Entry]) -> int:
+    """Return how many entries of an order were there when something was last committed at once; 0 before any call.
+
+    What a service reports of a call that takes no time is committed with whatever follows.
+    """
+    at_once = (Kind.ATTEMPT_STARTED, Kind.RETRY_SCHEDULED, Kind.EVENT_PUBLISHED)
+    called = any(entry.kind is Kind.ATTEMPT_STARTED for entry in own)
+    return max((n for n, entry in enumerate(own, 1) if entry.kind in at_once), default=0) if called else 0
 
 
 def _last_wait(own: Sequence[Entry]) -> int:

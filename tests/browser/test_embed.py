@@ -34,12 +34,11 @@ class Pages(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.server.framed.encode()
-        self.send_response(200 if self.path == "/" else 204)
+        self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.path == "/":
-            self.wfile.write(body)
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -59,7 +58,7 @@ def framed(one: Reader, stranger: Stranger, *paths: str) -> list[FrameLocator]:
     inside = (
         f'<iframe title="{n}" src="{one.url}{path}" width="960" height="520"></iframe>' for n, path in enumerate(paths)
     )
-    stranger.framed = f"<!doctype html><title>Elsewhere</title><p>A page elsewhere.</p>{''.join(inside)}"
+    stranger.framed = f"<!doctype html><title>Elsewhere</title><link rel='icon' href='data:,'><p>A page elsewhere.</p>{''.join(inside)}"
     one.page.goto(stranger.url)
     return [one.page.frame_locator(f"iframe[title='{n}']") for n in range(len(paths))]
 

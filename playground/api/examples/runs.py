@@ -85,11 +85,11 @@ ENTRY = {
     "op": "action",
     "attempt": 1,
     "key": "saga:ord-8412:charge-payment",
-    "detail": {"reason": "no answer within 200 ms"},
+    "detail": {"reason": "no answer within 100 ms"},
 }
 SCENE = {
     "seq": 9,
-    "ms": 220,
+    "ms": 120,
     "saga": f"{RUN}-1",
     "order": "ord-8412",
     "plan": "saga",
