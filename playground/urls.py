@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from playground import health, metrics
 from playground.api import api
-from playground.views import act0, act1, act2, act3, act4, pages, styles, takeaways
+from playground.views import act0, act1, act2, act3, act4, asks, pages, styles, takeaways
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.home, name="home"),
@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("takeaways/", takeaways.page, name="takeaways"),
     path("runs/<str:run_id>/", pages.run, name="run"),
     path("runs/<str:run_id>/sagas/<str:saga_id>/retry", pages.retry, name="retry"),
+    path("runs/<str:run_id>/ask/<slug:kind>", asks.ask, name="run-ask"),
     path("styles/<str:names>.<slug:version>.css", styles.sheet, name="styles"),
     path("api/", api.urls),
     path("admin/", admin.site.urls),

@@ -45,6 +45,7 @@ ORDER = SagaDefinition(
             action=inventory_handlers.reserve_inventory,
             compensation=inventory_handlers.release_inventory,
             settlement=inventory_handlers.sell_inventory,
+            taking=inventory_handlers.take_unit_away,
         ),
         Step(
             "create-order",

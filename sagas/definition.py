@@ -52,7 +52,8 @@ class Step:
     """One action in one service, and the compensation that undoes it.
 
     `action`, `compensation` and `settlement` are handlers of the service (see
-    `sagas.services.base`). `compensation_name` defaults to the handler's own name with
+    `sagas.services.base`), as is `taking`, by which an operator takes a record away from a
+    saga that cannot give it back. `compensation_name` defaults to the handler's own name with
     dashes. `retry`, `compensation_retry` and `timeout` (seconds) win over the run's plan.
     """
 
@@ -61,6 +62,7 @@ class Step:
     action: Handler = field(kw_only=True)
     compensation: Handler | None = field(default=None, kw_only=True)
     settlement: Handler | None = field(default=None, kw_only=True)
+    taking: Handler | None = field(default=None, kw_only=True)
     compensation_name: str = field(default="", kw_only=True)
     kind: StepKind = field(default=StepKind.COMPENSATABLE, kw_only=True)
     retry: Retry | None = field(default=None, kw_only=True)

@@ -90,12 +90,25 @@ class RunUnknown(SagaError):
 
 
 class CommandRefused(SagaError):
-    """An operator's command that makes no sense in the state that the run is in."""
+    """An operator's command that makes no sense in the state that the run is in; `reason` says why, if not the state."""
 
-    def __init__(self, command: str, state: str) -> None:
-        super().__init__(command, state)
+    def __init__(self, command: str, state: str, reason: str = "") -> None:
+        super().__init__(command, state, reason)
         self.command = command
         self.state = state
+        self.reason = reason
 
     def __str__(self) -> str:
-        return f"cannot {self.command}: the state is {self.state!r}"
+        return f"cannot {self.command}: {self.reason or f'the state is {self.state!r}'}"
+
+
+class CommandIncomplete(SagaError):
+    """An operator's command without something that it needs; `field` is its name."""
+
+    def __init__(self, command: str, field: str) -> None:
+        super().__init__(command, field)
+        self.command = command
+        self.field = field
+
+    def __str__(self) -> str:
+        return f"{self.command} needs {self.field!r}: an operator's act says who, why and by what right"

@@ -7,6 +7,7 @@ keeps belief and truth apart: the row is a fact, the lost answer is not.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from sagas.decider import Call, key_of, settle_open
 from sagas.definition import SagaDefinition
 from sagas.entries import Entry, Kind, Lane, Op
 from sagas.models import Command, Run, Saga
+from sagas.network import Participant
 from sagas.plan import RunPlan, plan_from_json
 from sagas.reports import row_facts
 from sagas.services.base import Row
@@ -59,6 +61,14 @@ def load(run: str) -> Loaded:
 def waiting_commands(runs: Iterable[str]) -> list[Command]:
     """Return the commands of these runs that nobody has handled yet, oldest first."""
     return list(Command.objects.filter(run_id__in=list(runs), handled_seq=None).order_by("pk"))
+
+
+async def ledger_rows(definition: SagaDefinition, services: Mapping[str, Participant], run: str) -> list[Row]:
+    """Return all that the services of a saga wrote in the world of this run."""
+    loop, rows = asyncio.get_running_loop(), list[Row]()
+    for name in dict.fromkeys(step.service for step in definition.steps):
+        rows += await loop.run_in_executor(services[name].executor, services[name].ledger, run)
+    return rows
 
 
 def first_entries(loaded: Loaded, now: int) -> list[Entry]:

@@ -78,6 +78,7 @@ class Relay:
     def beside(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Do something beside the deliveries; `work` does not return before it is done."""
         self._tasks.add(spawn(work, name))
+        self._news.set()
 
     async def work(self) -> None:
         """Return when nothing is under way any more."""

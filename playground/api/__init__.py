@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
-from playground.api import runs, sagas
+from playground.api import asks, runs, sagas
 from playground.api.wire import problem, reply
 from playground.scenario_errors import ScenarioInvalid
 from sagas.errors import CommandRefused, DefinitionUnknown, RunUnknown
@@ -18,6 +18,7 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 api.add_router("", runs.router)
+api.add_router("", asks.router)
 api.add_router("", sagas.router)
 
 

@@ -53,6 +53,17 @@ def sell_inventory(delivery: Delivery) -> dict[str, Any]:
     return {"sold": [hold.record for hold in held]}
 
 
+def take_unit_away(delivery: Delivery) -> dict[str, Any]:
+    """An operator takes `record` from an order that cannot give it back itself; the next in line gets it."""
+    record = delivery.body["record"]
+    holds = [hold for hold in delivery.standing() if hold.record == record]
+    if not holds:
+        raise Refused(f"{delivery.order} does not hold {record}")
+    delivery.write("release", -holds[-1].amount, record=record, lock=_lock_ends(holds[-1]), undoes=holds[-1])
+    _let_go(delivery, holds[-1])
+    return {"released": record}
+
+
 def _let_go(delivery: Delivery, hold: Row) -> None:
     if delivery.call.lock in unlocked.NO_LOCK:
         unlocked.give_back(delivery, hold.record)
