@@ -25,7 +25,7 @@ from sagas.models import Command
 from sagas.observer import first_undone, standing, verdict, witness
 from sagas.orchestrator import Ports
 from sagas.pausing import pause_after
-from sagas.recovery import Loaded, first_entries, ledger_rows, missing_effects, recovery_entries
+from sagas.recovery import Loaded, first_entries, late_starts, ledger_rows, missing_effects, recovery_entries
 from sagas.relay import Relay
 from sagas.schedule import Rendezvous, Schedule
 from sagas.services.base import Row, Service
@@ -117,6 +117,8 @@ class Driver:
         found = recovery_entries(self._definition, states, loaded.entries, await self._ledger_rows(), self._ports.owner)
         self._remember(found)
         self._desk.put([replace(e, lane=Lane.SERVICE) if e.lane is Lane.ORCHESTRATOR else e for e in found])
+        started = late_starts(loaded, states, self._ports.clock.now())
+        self._desk.put([replace(entry, lane=Lane.OBSERVER) for entry in started])
         await self._obey()
         self._desk.courier.recall(self.tape.states, loaded.entries)
         for event in self._desk.mail.published.values():

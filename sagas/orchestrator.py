@@ -24,7 +24,7 @@ from sagas.leases import Lease
 from sagas.models import Command
 from sagas.network import Participant, Wire
 from sagas.pausing import pause_after
-from sagas.recovery import Loaded, first_entries, ledger_rows, missing_effects, recovery_entries
+from sagas.recovery import Loaded, first_entries, late_starts, ledger_rows, missing_effects, recovery_entries
 from sagas.schedule import Schedule, Turn, schedule_of
 from sagas.services.base import Row
 from sagas.services.events import Subscriptions
@@ -115,6 +115,7 @@ class Driver:
         elif loaded.entries[-1].kind is not Kind.RUN_FINISHED:
             rows = await self._rows()
             found = recovery_entries(self._definition, states, loaded.entries, rows, self._ports.owner)
+            found += late_starts(loaded, states, self._clock.now())
             self._remember(found)
             self.tape.put(found)
         self._wire.recall(self.tape.states, loaded.entries)

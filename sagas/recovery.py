@@ -21,7 +21,7 @@ from sagas.network import Participant
 from sagas.plan import RunPlan, plan_from_json
 from sagas.reports import row_facts
 from sagas.services.base import Row
-from sagas.state import Policy, SagaState
+from sagas.state import Phase, Policy, SagaState
 
 UNRECORDED = "the driver died before it heard an answer"
 
@@ -98,6 +98,11 @@ def first_entries(loaded: Loaded, now: int) -> list[Entry]:
         )
         for index, (saga, order) in enumerate(loaded.sagas.items())
     ]
+
+
+def late_starts(loaded: Loaded, states: Mapping[str, SagaState], now: int) -> list[Entry]:
+    """Return the `saga-started` of the sagas that have none in a journal: a fork may begin between two of them."""
+    return [entry for entry in first_entries(loaded, now) if states[entry.saga].phase is Phase.PENDING]
 
 
 def recovery_entries(

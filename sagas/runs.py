@@ -8,7 +8,7 @@ refused at once.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -51,19 +51,29 @@ def create_run(scenario: Mapping[str, Any]) -> Run:
     """
     plan = plan_from_json(scenario)
     definition = catalog.definition(plan.saga)
-    run_id = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
-    orders = [f"ord-{FIRST_ORDER + n}" for n in range(plan.orders)]
-    for name in dict.fromkeys(step.service for step in definition.steps):
-        catalog.SERVICES[name].seed(run_id, orders=orders, stock=plan.stock)
-    run = Run(id=run_id, definition=definition.name, version=definition.version, scenario=dict(scenario))
+    run = Run(id=new_id(), definition=definition.name, version=definition.version, scenario=dict(scenario))
     run.payload = {"item": ITEM, "amount": PRICE_CENTS}
-    sagas = [Saga(id=f"{run_id}-{n}", run=run, index=n, order=order) for n, order in enumerate(orders, 1)]
+    orders = [f"ord-{FIRST_ORDER + n}" for n in range(plan.orders)]
+    return store(run, definition, orders)
+
+
+def store(run: Run, definition: SagaDefinition, orders: Sequence[str]) -> Run:
+    """Seed a run's world and store it with a saga for each order; return it. Raises IntegrityError if it is there."""
+    plan = plan_from_json(run.scenario)
+    for name in dict.fromkeys(step.service for step in definition.steps):
+        catalog.SERVICES[name].seed(run.pk, orders=orders, stock=plan.stock)
+    sagas = [Saga(id=f"{run.pk}-{n}", run=run, index=n, order=order) for n, order in enumerate(orders, 1)]
     with atomic("default"):
         run.save(force_insert=True)
         Saga.objects.bulk_create(sagas)
-        Step.objects.bulk_create(step for saga in sagas for step in _step_rows(definition, plan, saga))
-    on_commit("default", partial(wake, run_id))
+        Step.objects.bulk_create(step for saga in sagas for step in step_rows(definition, plan, saga))
+    on_commit("default", partial(wake, run.pk))
     return run
+
+
+def new_id() -> str:
+    """Return an id that no run has."""
+    return "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
 
 
 def ask_run(run_id: str, kind: str, *, who: str, why: str = "", saw: int = 0) -> Command:
@@ -187,7 +197,8 @@ def _holds(saga: Saga, record: str) -> bool:
     return any(held in service.pending(saga.run_id) for service in services)
 
 
-def _step_rows(definition: SagaDefinition, plan: RunPlan, saga: Saga) -> list[Step]:
+def step_rows(definition: SagaDefinition, plan: RunPlan, saga: Saga) -> list[Step]:
+    """Return the rows of a saga's steps, none of which was touched yet."""
     return [
         Step(
             saga=saga,

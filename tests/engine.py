@@ -107,9 +107,9 @@ def drive(*scenarios: Mapping[str, Any]) -> list[Finished]:
 
 
 def until(run: str, holds: Callable[[list[Entry]], Any]) -> list[Entry]:
-    """Return a run's journal as soon as `holds` is true of it; for a thread beside the worker."""
+    """Return a run's journal as soon as it has begun and `holds` is true of it; for a thread beside the worker."""
     end = time.monotonic() + PATIENCE_SECONDS
-    while not holds(entries := journal.read_all(run)):
+    while not ((entries := journal.read_all(run)) and holds(entries)):
         assert time.monotonic() < end, [(e.seq, str(e.kind), e.step) for e in entries]
         time.sleep(0.005)
     return entries

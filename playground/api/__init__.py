@@ -6,10 +6,10 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
-from playground.api import asks, runs, sagas
+from playground.api import asks, forks, runs, sagas
 from playground.api.wire import problem, reply
 from playground.scenario_errors import ScenarioInvalid
-from sagas.errors import CommandRefused, DefinitionUnknown, RunUnknown
+from sagas.errors import CommandRefused, DefinitionUnknown, RunUnknown, WorldNotRebuilt
 
 api = NinjaAPI(
     title="Five Ledgers",
@@ -19,6 +19,7 @@ api = NinjaAPI(
 )
 api.add_router("", runs.router)
 api.add_router("", asks.router)
+api.add_router("", forks.router)
 api.add_router("", sagas.router)
 
 
@@ -40,5 +41,6 @@ def _unknown(request: HttpRequest, error: RunUnknown) -> HttpResponse:
 
 @api.exception_handler(CommandRefused)
 @api.exception_handler(DefinitionUnknown)
-def _senseless(request: HttpRequest, error: CommandRefused | DefinitionUnknown) -> HttpResponse:
+@api.exception_handler(WorldNotRebuilt)
+def _senseless(request: HttpRequest, error: CommandRefused | DefinitionUnknown | WorldNotRebuilt) -> HttpResponse:
     return problem(409, "id", str(error))
