@@ -17,6 +17,7 @@ from playground.outcomes import Known
 from playground.world import is_undo
 from sagas.definition import SagaDefinition
 from sagas.entries import Entry, Kind, Lane, Op
+from sagas.operators import RESOLVE
 from sagas.plan import RunPlan
 from sagas.state import Phase, SagaState, evolve
 
@@ -199,7 +200,10 @@ class Focus:
         self.alert = {"title": f"Paged: on-call, {team}.", "text": text}
 
     def _acted(self, entry: Entry) -> None:
-        if self.state.phase in (Phase.RUNNING, Phase.COMPENSATING):
+        leg = self.legs.get(entry.step)
+        if leg is not None and entry.detail.get("action") == RESOLVE:
+            leg.resolved(entry.op is Op.COMPENSATION)
+        if entry.saga and self.state.phase in (Phase.RUNNING, Phase.COMPENSATING):
             self.end = self.alert = None
             self.orch = faces.working(back=self.state.phase is Phase.COMPENSATING)
 

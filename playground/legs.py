@@ -77,6 +77,10 @@ class Leg:
         if back:
             self.truth = ("stuck", "stuck")
 
+    def resolved(self, back: bool) -> None:
+        """A person did it by hand, which the service's own ledger does not show."""
+        self._believe(back, ("compensated" if back else "done", "by hand"))
+
     def owed(self) -> None:
         """The step has to be undone after all."""
         if self.undo[0] == "skipped":

@@ -114,7 +114,7 @@ def page(told: Told, moment: Moment) -> dict[str, Any]:
 
 def is_fork_of(run: Run, origin: Run) -> bool:
     """Return whether a run was forked from another one."""
-    return bool(getattr(run, "forked_from_id", None) == origin.pk)
+    return run.forked_from_id == origin.pk
 
 
 def panels(told: Told) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def _addresses(told: Told) -> dict[str, Any]:
 
 def _origin(run: Run) -> dict[str, Any] | None:
     """Return the run that this one was forked from, and where."""
-    origin, at = getattr(run, "forked_from_id", None), getattr(run, "forked_at", None)
+    origin, at = run.forked_from_id, run.forked_at
     if not origin:
         return None
     beside = reverse("run-beside", args=[origin, run.pk])
@@ -155,8 +155,7 @@ def _origin(run: Run) -> dict[str, Any] | None:
 
 def _forks(run: Run) -> list[dict[str, Any]]:
     """Return the newest runs that were forked from this one."""
-    forks = getattr(run, "forks", None)
-    found = forks.order_by("-created_at")[:FORKS_SHOWN] if forks is not None else []
     return [
-        {"id": fork.pk, "at": fork.forked_at, "beside": reverse("run-beside", args=[run.pk, fork.pk])} for fork in found
+        {"id": fork.pk, "at": fork.forked_at, "beside": reverse("run-beside", args=[run.pk, fork.pk])}
+        for fork in run.forks.order_by("-created_at")[:FORKS_SHOWN]
     ]

@@ -20,11 +20,13 @@ from playground.signature import signature
 from playground.world import World
 from sagas.definition import SagaDefinition
 from sagas.entries import Entry, Kind
+from sagas.pausing import Pause, evolve_pause
 from sagas.plan import RunPlan
 
 __all__ = ["FIRST_ORDER", "Fold", "idle_scene", "sentence"]
 
 FIRST_ORDER = 8412  # of every run; the next one is 8413
+PAUSED = "paused"
 NOTHING_YET = "Nothing has happened yet."
 
 FOCUS: Mapping[str, type[Focus]] = {"orchestration": Focus, "none": Checkout, "choreography": Chorus}
@@ -49,6 +51,7 @@ class Fold:
         self._seq = self._ms = 0
         self._say = NOTHING_YET
         self._outcome: Entry | None = None
+        self._pause = Pause()
 
     def add(self, entry: Entry) -> None:
         """Take the next entry of the run's journal."""
@@ -57,6 +60,7 @@ class Fold:
         if self._saga is None and entry.kind is Kind.SAGA_STARTED:
             self._saga = entry.saga
         self._seq, self._ms = entry.seq, max(0, entry.at - self._began)
+        self._pause = evolve_pause(self._pause, entry)
         changed = self._world.add(entry)
         own = entry.saga in ("", self._saga)
         said = self._add_own(entry) if own else self._add_other(entry)
@@ -91,7 +95,12 @@ class Fold:
             "order": order,
             "plan": focus.plan,
             "end": focus.end,
-            "orch": {"state": focus.orch[0], "word": focus.orch[1], "title": focus.title},
+            "paused": self._pause.is_on,
+            "orch": {
+                "state": focus.orch[0],
+                "word": PAUSED if self._pause.is_on and focus.end is None else focus.orch[1],
+                "title": focus.title,
+            },
             "legs": [self._views[name] for name in focus.legs],
             "token": focus.token,
             "entry": self._entry,

@@ -143,10 +143,23 @@ def _compensating(entry: Entry, known: Known) -> str:
     )
 
 
+_ACTS: Mapping[str, str] = {
+    "retry": "tells the saga to go on",
+    "cancel": "cancels the order",
+    "pause": "pauses the run. What is under way ends, and nothing new begins",
+    "resume": "lets the run go on",
+    "step": "lets the paused run make one move",
+}
+
+
 def _operator_acted(entry: Entry, known: Known) -> str:
-    action, who = entry.detail.get("action"), entry.detail.get("who") or "A person"
-    does = {"retry": "tells the saga to go on", "cancel": "cancels the order"}.get(str(action), f"does {action}")
-    return f"{who} {does}."
+    action, who = str(entry.detail.get("action")), entry.detail.get("who") or "A person"
+    if action == "resolve":
+        evidence = str(entry.detail.get("evidence")).rstrip(". ")
+        return f"{who} has done {_name(entry, known)} by hand: {evidence}. The saga goes on."
+    if action == "release-lock":
+        return f"{who} takes {entry.detail.get('record')} away from {entry.order}, which cannot give it back itself."
+    return f"{who} {_ACTS.get(action, f'does {action}')}."
 
 
 def _crashed(entry: Entry, known: Known) -> str:

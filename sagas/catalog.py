@@ -64,6 +64,7 @@ ORDER = SagaDefinition(
             action=inventory_handlers.reserve_inventory,
             compensation=inventory_handlers.release_inventory,
             settlement=inventory_handlers.sell_inventory,
+            taking=inventory_handlers.take_unit_away,
         ),
         Step(
             "create-order",
@@ -103,6 +104,7 @@ TRIP = SagaDefinition(
             action=flights_handlers.book_flight,
             compensation=flights_handlers.cancel_flight,
             settlement=flights_handlers.sell_seat,
+            taking=flights_handlers.take_seat_away,
         ),
         Step(
             "reserve-hotel",

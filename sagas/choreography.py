@@ -8,23 +8,25 @@ an order that is half done by then is lost.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import cast
 
 from sagas import catalog
 from sagas.baton import Baton, BatonClock, BatonSchedule
+from sagas.clerk import Clerk
 from sagas.courier import Courier
 from sagas.definition import SagaDefinition
 from sagas.entries import Entry, Kind, Lane, Op
 from sagas.errands import Desk
+from sagas.gate import Gate
 from sagas.leases import Lease
 from sagas.mail import Mail
 from sagas.models import Command
 from sagas.observer import first_undone, standing, verdict, witness
 from sagas.orchestrator import Ports
-from sagas.recovery import Loaded, first_entries, missing_effects, recovery_entries
+from sagas.pausing import pause_after
+from sagas.recovery import Loaded, first_entries, late_starts, ledger_rows, missing_effects, recovery_entries
 from sagas.relay import Relay
 from sagas.schedule import Rendezvous, Schedule
 from sagas.services.base import Row, Service
@@ -46,7 +48,9 @@ class Driver:
         self.tape = Tape(ports.journal, lease, ports.clock, definition, states, last, witness)
         self._sagas = {order: saga for saga, order in loaded.sagas.items()}
         self._effects = [entry for entry in loaded.entries if entry.kind is Kind.EFFECT]
-        self._seen: set[int] = set()
+        self._gate = Gate(pause_after(loaded.entries))
+        self._clerk = Clerk(definition, self.tape, self._gate, loaded.entries)
+        self._has_begun = False
         self._baton = Baton(is_needed=not loaded.plan.latency_ms)
         self._desk = self._make_desk(BatonClock(ports.clock, self._baton))
         self._watcher = Watcher(loaded.plan.watcher_ms, ports.clock, definition.name)
@@ -69,26 +73,25 @@ class Driver:
             tape=self.tape,
             clock=clock,
             schedule=schedule,
+            gate=self._gate,
+            baton=self._baton,
             lock_step=lock_step,
         )
 
     def command(self, commands: Iterable[Command]) -> None:
-        """Refuse commands: there is nobody to tell."""
-        for command in commands:
-            if command.pk not in self._seen:
-                self._seen.add(command.pk)
-                self.tape.handle(command.pk, "nobody drives this run, so there is nobody to tell")
-        self.tape.submit()
+        """Take commands from the inbox: the relay can be paused, and there is nobody to tell anything else."""
+        if self._clerk.take(commands) and self._has_begun:
+            self._relay.beside(self._clerk.obey(), "obey")
 
     async def drive(self) -> None:
         """Return when the run is finished and that is durable.
 
         Raises LeaseLost, JournalConflict or DatabaseError when the journal refuses an append.
         """
-        self.command(self._loaded.commands)
+        self._clerk.take(self._loaded.commands)
         entries = self._loaded.entries
         if entries and entries[-1].kind is Kind.RUN_FINISHED:
-            await self.tape.commit("finished")
+            await self._clerk.obey(finished=True)
             return
         try:
             await (self._go_on() if entries else self._begin())
@@ -101,7 +104,12 @@ class Driver:
     async def _begin(self) -> None:
         started = first_entries(self._loaded, self._ports.clock.now())
         self._desk.put([replace(entry, lane=Lane.OBSERVER) for entry in started])
+        await self._obey()
         await self._open_shop(self._sagas)
+
+    async def _obey(self) -> None:
+        self._has_begun = True
+        await self._clerk.obey()
 
     async def _go_on(self) -> None:
         loaded, states = self._loaded, self.tape.states
@@ -110,6 +118,9 @@ class Driver:
         found = recovery_entries(self._definition, states, loaded.entries, await self._ledger_rows(), self._ports.owner)
         self._remember(found)
         self._desk.put([replace(e, lane=Lane.SERVICE) if e.lane is Lane.ORCHESTRATOR else e for e in found])
+        started = late_starts(loaded, states, self._ports.clock.now())
+        self._desk.put([replace(entry, lane=Lane.OBSERVER) for entry in started])
+        await self._obey()
         self._desk.courier.recall(self.tape.states, loaded.entries)
         for event in self._desk.mail.published.values():
             self._watcher.hear(event)
@@ -160,6 +171,8 @@ class Driver:
             await self._desk.courier.deliver_held(state, ended=True)
         rows = await self._ledger_rows()
         self._observe(missing_effects(self._definition, self.tape.states, self._effects, rows))
+        self._has_begun = False  # what is asked from here on is for whoever claims the finished run
+        await self._clerk.obey()
         self._desk.put([Entry(kind=Kind.RUN_FINISHED, lane=Lane.OBSERVER)])
         await self.tape.commit("finished")
 
@@ -176,8 +189,4 @@ class Driver:
         self._effects += [fact for fact in facts if fact.kind is Kind.EFFECT]
 
     async def _ledger_rows(self) -> list[Row]:
-        loop, rows = asyncio.get_running_loop(), []
-        for name in dict.fromkeys(step.service for step in self._definition.steps):
-            service = self._ports.services[name]
-            rows += await loop.run_in_executor(service.executor, service.ledger, self._lease.run)
-        return rows
+        return await ledger_rows(self._definition, self._ports.services, self._lease.run)

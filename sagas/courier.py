@@ -79,11 +79,11 @@ class Courier(Wire):
         )
 
     def is_lost(self, saga: str, event: Event, service: str) -> bool:
-        """Return whether an event that was just published gets lost on its way to a service."""
+        """Return whether a published event that nobody has tried to deliver yet gets lost on its way to a service."""
         subscription = self._mail.subscription(event, service)
-        if subscription.op is None:
+        if subscription.op is None or self._mail.calls(event, service).attempts:
             return False
-        number = self._mail.starts(event.order, subscription)
+        number = self._mail.nth(event, service)
         return drops(self._plan.faults, subscription.step, subscription.op, number, index_of(saga))
 
     async def attempt(self, state: SagaState, attempt: Attempt) -> Entry:

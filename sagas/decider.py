@@ -121,6 +121,13 @@ def ask_again(definition: SagaDefinition, state: SagaState) -> Moves:
     return ()
 
 
+def is_past_return(definition: SagaDefinition, state: SagaState) -> bool:
+    """Return whether nothing of a saga may be undone any more: it can only go on to its end."""
+    left = [step for step in definition.steps if not state.step(step.name).action.ok]
+    passed = any(step.kind is StepKind.PIVOT for step in definition.steps if step not in left)
+    return state.settling or passed or not left or left[0].kind is StepKind.RETRIABLE
+
+
 def settle_open(state: SagaState, reason: str) -> list[Entry]:
     """Return an `attempt-unknown` for each attempt that was left without outcome by a dead driver."""
     return [
@@ -167,9 +174,8 @@ def _forward(definition: SagaDefinition, state: SagaState, now: int) -> Moves:
     calls = state.step(step.name).action
     if calls.open:
         return ()
-    committed = any(s.kind is StepKind.PIVOT and state.step(s.name).action.ok for s in definition.steps)
     undecided = step.kind is StepKind.PIVOT and calls.may_have_taken_effect
-    may_turn = not (committed or undecided or step.kind is StepKind.RETRIABLE)
+    may_turn = not (undecided or is_past_return(definition, state))
     limit = state.deadline_at if may_turn else None
     if may_turn and state.cancelled:
         return _turn(definition, state, step, "cancelled", "an operator cancelled the saga")

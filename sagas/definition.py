@@ -8,12 +8,12 @@ pivot every step can be undone, after it every step must go through. Source: Ric
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
-from sagas.errors import DefinitionInvalid
+from sagas.errors import DefinitionInvalid, EngineNotReady
 
 Handler = Callable[..., Any]
 
@@ -52,7 +52,8 @@ class Step:
     """One action in one service, and the compensation that undoes it.
 
     `action`, `compensation` and `settlement` are handlers of the service (see
-    `sagas.services.base`). `compensation_name` defaults to the handler's own name with
+    `sagas.services.base`), as is `taking`, by which an operator takes a record away from a
+    saga that cannot give it back. `compensation_name` defaults to the handler's own name with
     dashes. `retry`, `compensation_retry` and `timeout` (seconds) win over the run's plan.
     """
 
@@ -61,6 +62,7 @@ class Step:
     action: Handler = field(kw_only=True)
     compensation: Handler | None = field(default=None, kw_only=True)
     settlement: Handler | None = field(default=None, kw_only=True)
+    taking: Handler | None = field(default=None, kw_only=True)
     compensation_name: str = field(default="", kw_only=True)
     kind: StepKind = field(default=StepKind.COMPENSATABLE, kw_only=True)
     retry: Retry | None = field(default=None, kw_only=True)
@@ -96,6 +98,19 @@ class SagaDefinition:
         object.__setattr__(self, "steps", fixed)
         object.__setattr__(self, "_index", {step.name: n for n, step in enumerate(fixed)})
 
+    async def start(self, *, key: str, payload: Mapping[str, Any] | None = None) -> StartedSaga:
+        """Return the saga of this definition for the order `key`; it is started unless it was before.
+
+        `payload` is the body of every call, with the order's name. A worker of another process
+        has to know the definition: see `sagas.catalog.register`. Raises KeyReused when the key was
+        used with another payload, ServiceUnknown for a step whose service this process does not
+        know, DefinitionInvalid when another definition has this name and version, EngineNotReady
+        before Django's apps are set up.
+        """
+        if _starter is None:
+            raise EngineNotReady
+        return await _starter(self, key, payload or {})
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a saga definition is immutable: {name}")
 
@@ -109,6 +124,30 @@ class SagaDefinition:
     def step(self, name: str) -> Step:
         """Return a step by name. Raises KeyError for an unknown one."""
         return self.steps[self.index(name)]
+
+
+class StartedSaga(Protocol):
+    """What `SagaDefinition.start` returns: the saga's row, see `sagas.models.Saga`."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def order(self) -> str: ...
+
+    @property
+    def state(self) -> str: ...
+
+
+Starter = Callable[[SagaDefinition, str, Mapping[str, Any]], Awaitable[StartedSaga]]
+
+_starter: Starter | None = None
+
+
+def start_with(starter: Starter) -> None:
+    """Say how a saga is started. A definition knows nothing of databases: the app binds the two together."""
+    global _starter
+    _starter = starter
 
 
 def _refuse_unsafe(name: str, version: int, steps: Sequence[Step]) -> None:

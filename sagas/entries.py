@@ -20,7 +20,7 @@ What `detail` holds, by kind:
     saga-compensating    cause: step, op, outcome, reason
     settlement-owed      steps
     saga-needs-operator  reason
-    operator-acted       action, who, why, saw
+    operator-acted       action, who, why, saw; evidence of a resolve, record of a release-lock
     orchestrator-*       worker, epoch
     effect               service, n, kind, amount, record, at
 """

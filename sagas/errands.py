@@ -11,16 +11,18 @@ is not heard of again, and the order stands where it stands.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, repeat
 from typing import Any
 
+from sagas.baton import Baton
 from sagas.clock import Clock
 from sagas.courier import Courier
 from sagas.decider import delay_ms
 from sagas.definition import Retry
 from sagas.entries import Entry, Kind, Op
+from sagas.gate import Gate
 from sagas.mail import Fate, Mail, delivered
 from sagas.plan import RunPlan
 from sagas.schedule import Schedule
@@ -32,7 +34,10 @@ SETTLE_WAITS_MS = (200, 400, 800, 1600, 3200, 5000)  # the last one repeats unti
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """What a relay works with. `sagas` maps orders to sagas, `lock_step` is what the orders compete for."""
+    """What a relay works with. `sagas` maps orders to sagas, `lock_step` is what the orders compete for.
+
+    Who waits for `clock`, `schedule` or `gate` lays the `baton` down meanwhile.
+    """
 
     plan: RunPlan
     sagas: Mapping[str, str]
@@ -41,6 +46,8 @@ class Desk:
     tape: Tape
     clock: Clock
     schedule: Schedule
+    gate: Gate
+    baton: Baton
     lock_step: str
 
     def put(self, entries: Sequence[Entry]) -> None:
@@ -50,6 +57,12 @@ class Desk:
         for entry in entries:
             self.mail.add(entry.placed(0, now))
         self.schedule.changed()
+
+    async def may_deliver(self, who: Hashable) -> None:
+        """Return when a delivery may begin: at once, unless the run is paused."""
+        if self.gate.is_shut:
+            async with self.baton.laid_down():
+                await self.gate.passed(who)
 
 
 class Errand:
@@ -81,6 +94,7 @@ class Errand:
 
     async def _attempt(self) -> None:
         desk, op = self._desk, self._subscription.op
+        await desk.may_deliver(self)
         parcel = desk.courier.parcel(self.event, self.service, self._upcoming())
         desk.put([self._entry(Kind.ATTEMPT_STARTED, parcel.key)])
         await desk.tape.commit()
@@ -114,12 +128,14 @@ class Errand:
         await desk.tape.commit()
         await desk.schedule.let_go()
         parcel = desk.courier.parcel(self.event, self.service, 0)
+        await desk.may_deliver(self)
         for wait in chain(SETTLE_WAITS_MS, repeat(SETTLE_WAITS_MS[-1])):
             answer = await desk.courier.tell(desk.tape.states[self._saga], parcel)
             if answer is not None:
                 await self._handled(str(answer.verdict))
                 return
             await desk.clock.sleep(wait)
+            await desk.may_deliver(self)
 
     async def _handled(self, verdict: str) -> None:
         """The service is done with the event: take what it said."""

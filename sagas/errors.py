@@ -77,6 +77,49 @@ class ServiceMisused(SagaError):
     """A handler or a call that breaks the contract of `sagas.services.base`."""
 
 
+class EngineNotReady(SagaError):
+    """A saga cannot be started yet: `sagas` is not among the installed apps, or they are not set up."""
+
+    def __str__(self) -> str:
+        return "the engine is not ready: install the app 'sagas.apps.SagasConfig' and call django.setup()"
+
+
+class ServiceUnknown(SagaError):
+    """A step of a saga is in a service that this process does not have."""
+
+    def __init__(self, definition: str, service: str) -> None:
+        super().__init__(definition, service)
+        self.definition = definition
+        self.service = service
+
+    def __str__(self) -> str:
+        return f"saga {self.definition!r} needs the service {self.service!r}, and there is none of that name"
+
+
+class KeyReused(SagaError):
+    """A saga was started under this key before, with another payload."""
+
+    def __init__(self, definition: str, key: str) -> None:
+        super().__init__(definition, key)
+        self.definition = definition
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"the key {self.key!r} of saga {self.definition!r} was used with another payload"
+
+
+class WorldNotRebuilt(SagaError):
+    """A run whose services' past cannot be told from its journal, so that it cannot be forked there."""
+
+    def __init__(self, service: str, reason: str) -> None:
+        super().__init__(service, reason)
+        self.service = service
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the world cannot be built again from this journal: {self.service}: {self.reason}"
+
+
 class RunUnknown(SagaError):
     """No run, or no saga, of that id."""
 
@@ -90,12 +133,25 @@ class RunUnknown(SagaError):
 
 
 class CommandRefused(SagaError):
-    """An operator's command that makes no sense in the state that the run is in."""
+    """An operator's command that makes no sense in the state that the run is in; `reason` says why, if not the state."""
 
-    def __init__(self, command: str, state: str) -> None:
-        super().__init__(command, state)
+    def __init__(self, command: str, state: str, reason: str = "") -> None:
+        super().__init__(command, state, reason)
         self.command = command
         self.state = state
+        self.reason = reason
 
     def __str__(self) -> str:
-        return f"cannot {self.command}: the state is {self.state!r}"
+        return f"cannot {self.command}: {self.reason or f'the state is {self.state!r}'}"
+
+
+class CommandIncomplete(SagaError):
+    """An operator's command without something that it needs; `field` is its name."""
+
+    def __init__(self, command: str, field: str) -> None:
+        super().__init__(command, field)
+        self.command = command
+        self.field = field
+
+    def __str__(self) -> str:
+        return f"{self.command} needs {self.field!r}: an operator's act says who, why and by what right"

@@ -15,6 +15,7 @@ from django.db import connections
 
 from sagas.entries import Entry, Kind
 from sagas.errors import JournalConflict, LeaseLost
+from sagas.pausing import PAUSE, RESUME
 from sagas.projection import SagaRow
 
 DATABASE = "default"
@@ -22,12 +23,15 @@ DATABASE = "default"
 INSERT_ENTRY = """INSERT INTO sagas_journalentry
     (run_id, seq, at_ms, lane, saga, "order", kind, step, op, attempt, "key", detail, append_id)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
-UPDATE_RUN = """UPDATE sagas_run SET last_seq = %s, state = %s, finished_at_ms = %s WHERE id = %s"""
+UPDATE_RUN = """UPDATE sagas_run SET last_seq = %s, state = %s, finished_at_ms = %s, paused = paused AND %s
+    WHERE id = %s"""
+UPDATE_PAUSED = """UPDATE sagas_run SET paused = %s WHERE id = %s"""
 UPDATE_SAGA = """UPDATE sagas_saga SET state = %s, cause = %s WHERE id = %s"""
 UPDATE_STEP = """UPDATE sagas_step SET state = %s, attempts = %s, compensation_state = %s, compensation_attempts = %s
     WHERE saga_id = %s AND "index" = %s"""
 INSERT_ALERT = """INSERT INTO sagas_alert (saga_id, step, reason, raised_at_ms) VALUES (%s, %s, %s, %s)"""
 RESOLVE_ALERT = """UPDATE sagas_alert SET resolved_at_ms = %s WHERE saga_id = %s AND resolved_at_ms IS NULL"""
+ENDS_ALERT = ("retry", "resolve")
 HANDLE_COMMAND = """UPDATE sagas_command SET handled_seq = %s, refusal = %s WHERE id = %s"""
 
 
@@ -116,6 +120,7 @@ def _insert(batches: Sequence[Batch]) -> None:
     entries = [(batch, entry) for batch in batches for entry in batch.entries]
     with connections[DATABASE].cursor() as cursor:
         _many(cursor, INSERT_ENTRY, [_entry_row(batch, entry) for batch, entry in entries])
+        _many(cursor, UPDATE_PAUSED, [(action == PAUSE, run) for run, action in _pauses(entries)])
         _many(cursor, UPDATE_RUN, [_run_row(batch) for batch in batches if batch.entries])
         latest = [row for batch in batches for row in batch.sagas]
         _many(cursor, UPDATE_SAGA, [(s.state, _json(s.cause), s.saga) for s in latest])
@@ -130,9 +135,14 @@ def _insert(batches: Sequence[Batch]) -> None:
         _many(cursor, HANDLE_COMMAND, handled)
 
 
+def _pauses(entries: Sequence[tuple[Batch, Entry]]) -> list[tuple[str, str]]:
+    acted = [(batch.run, e.detail["action"]) for batch, e in entries if e.kind is Kind.OPERATOR_ACTED]
+    return [(run, action) for run, action in acted if action in (PAUSE, RESUME)]
+
+
 def _alerts(cursor: Any, entries: Sequence[Entry]) -> None:
     raised = [e for e in entries if e.kind is Kind.SAGA_NEEDS_OPERATOR]
-    acted = [e for e in entries if e.kind is Kind.OPERATOR_ACTED and e.saga]
+    acted = [e for e in entries if e.kind is Kind.OPERATOR_ACTED and e.detail["action"] in ENDS_ALERT]
     _many(cursor, RESOLVE_ALERT, [(e.at, e.saga) for e in acted])
     _many(cursor, INSERT_ALERT, [(e.saga, e.step, e.detail["reason"], e.at) for e in raised])
 
@@ -147,8 +157,8 @@ def _entry_row(batch: Batch, e: Entry) -> tuple[Any, ...]:
 
 
 def _run_row(batch: Batch) -> tuple[Any, ...]:
-    last = batch.entries[-1]
-    return last.seq, batch.state, last.at if batch.state == "finished" else None, batch.run
+    last, is_over = batch.entries[-1], batch.state == "finished"
+    return last.seq, batch.state, last.at if is_over else None, not is_over, batch.run
 
 
 def _json(value: Any) -> str | None:

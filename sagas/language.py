@@ -199,11 +199,13 @@ class _Reader:
 
     def act(self, entry: Entry) -> None:
         self.cancelled = self.cancelled or entry.detail["action"] == "cancel"
-        if entry.detail["action"] == "retry" and self.stage == "stuck":
+        action = entry.detail["action"]
+        if action in ("retry", "resolve") and self.stage == "stuck":
             self.stage, step, op = self.stuck_in
             if op:
                 line = self.lines[step, op]
                 line.failures, line.refused, line.due_at = 0, False, None
+                line.ok = action == "resolve"
 
     def unguarded(self, entry: Entry) -> None:
         self._must(False, f"{entry.kind} is no end of an orchestrated saga")

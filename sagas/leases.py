@@ -59,7 +59,7 @@ def release(owner: str, runs: Iterable[str]) -> None:
 
 
 def _take(run: str, epoch: int, owner: str, now: int, lease_ms: int, was: str = "") -> Lease | None:
-    held = Run.objects.filter(pk=run, lease_epoch=epoch)
+    held = Run.objects.filter(pk=run, lease_epoch=epoch, pruning=False)
     held = held.filter(lease_owner=was) if was else held.filter(leased_until__lte=now)
     taken = held.update(lease_owner=owner, lease_epoch=F("lease_epoch") + 1, leased_until=now + lease_ms)
     return Lease(run, epoch + 1) if taken == 1 else None

@@ -14,7 +14,6 @@ What `detail` holds:
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -50,7 +49,6 @@ class Mail:
         self._calls: dict[Address, SagaState] = {}
         self._verdicts: dict[Address, str] = {}
         self._open: dict[tuple[str, str, Op | None, int], Address] = {}
-        self._addressed: Counter[tuple[str, str, Op]] = Counter()
 
     def add(self, entry: Entry) -> None:
         """Take the next entry of the journal."""
@@ -118,10 +116,13 @@ class Mail:
         outcome = "unknown" if calls.unknown else "failed"
         return {"step": subscription.step, "op": str(Op.ACTION), "outcome": outcome, "reason": calls.reason}
 
-    def starts(self, order: str, subscription: Subscription) -> int:
-        """Return how many events so far were to start this step in this direction."""
-        assert subscription.op is not None
-        return self._addressed[order, subscription.step, subscription.op]
+    def nth(self, event: Event, service: str) -> int:
+        """Return the how many-th event this is of those that were to start the same step in the same direction."""
+        meant = self.subscription(event, service)
+        names = [e.name for e in self.published.values() if e.order == event.order]
+        table = self._subscriptions[service]
+        alike = [n for n in names if n in table and (table[n].step, table[n].op) == (meant.step, meant.op)]
+        return alike.index(event.name) + 1
 
     def _publish(self, entry: Entry) -> None:
         detail, order = entry.detail, entry.order
@@ -134,10 +135,6 @@ class Mail:
         )
         self.published[event.id] = event
         self.heard_at[order] = entry.at
-        for service in self.listeners(event.name):
-            subscription = self.subscription(event, service)
-            if subscription.op is not None:
-                self._addressed[order, subscription.step, subscription.op] += 1
 
     def _hear(self, entry: Entry) -> None:
         address = self._open[_call(entry)]

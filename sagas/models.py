@@ -15,7 +15,8 @@ class Run(models.Model):
     """One execution of a scenario in a world of its own; the unit of order, lease and stream.
 
     The lease is free when `leased_until` (milliseconds since the epoch) has passed. Every
-    claim raises `lease_epoch`; a write that carries an older epoch is refused.
+    claim raises `lease_epoch`; a write that carries an older epoch is refused. `paused` is
+    what the journal says (`sagas.pausing`). A fork has the entries 1 … `forked_at` of `forked_from`.
     """
 
     class State(models.TextChoices):
@@ -32,6 +33,9 @@ class Run(models.Model):
     lease_owner = models.CharField(max_length=100, default="", blank=True)
     lease_epoch = models.PositiveIntegerField(default=0)
     leased_until = models.BigIntegerField(default=0)
+    paused = models.BooleanField(default=False)
+    forked_from = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="forks")
+    forked_at = models.PositiveIntegerField(null=True, blank=True)
     pruning = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at_ms = models.BigIntegerField(null=True, blank=True)
@@ -146,6 +150,7 @@ class Command(models.Model):
     """What a person asks of a run. The lease holder journals it and obeys; `handled_seq` is that entry.
 
     A command that made no sense by the time it was read has `handled_seq` 0 and a `refusal`.
+    `detail` is what its entry says beyond who, why and what was seen: evidence, or a record.
     """
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="commands")
@@ -154,6 +159,7 @@ class Command(models.Model):
     who = models.CharField(max_length=150)
     why = models.TextField(default="", blank=True)
     saw = models.PositiveIntegerField(default=0)
+    detail = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     handled_seq = models.PositiveIntegerField(null=True, blank=True)
     refusal = models.TextField(default="", blank=True)

@@ -14,14 +14,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from sagas import secondhand
 from sagas.clock import Clock, cancel_and_wait, spawn
 from sagas.decider import Call as Attempt
 from sagas.decider import key_of
-from sagas.definition import Handler, SagaDefinition
+from sagas.definition import Handler, SagaDefinition, Step
 from sagas.entries import Entry, Kind, Lane, Op
 from sagas.plan import Fault, RunPlan
 from sagas.reports import facts_of, failed, outcome_of, settled, settlement_call, unheard
@@ -143,6 +143,16 @@ class Wire:
         self._observe([fact for fact in facts if fact.kind is Kind.EFFECT])
         await self._travel(self._plan.latency_ms // 2)
         return settled(state, step, key, found.service, record)
+
+    async def take_away(self, state: SagaState, step: Step, key: str, record: str) -> tuple[list[Entry], str]:
+        """Have a step's service take a record from a saga, past every fault; return the facts, or why it refuses."""
+        assert step.taking is not None
+        service, call = self._services[step.service], self._call(state, step.name, key, None)
+        call = replace(call, body={**call.body, "record": record})
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(service.executor, service.deliver, step.taking, call)
+        refusal = "" if answer.verdict is Verdict.OK else answer.reason or str(answer.verdict)
+        return facts_of(state, settlement_call(step.name, key), step.service, answer), refusal
 
     async def deliver_held(self, state: SagaState, *, ended: bool) -> None:
         """Let held messages of a saga arrive: those whose compensation has committed, at its end all.

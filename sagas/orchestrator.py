@@ -13,14 +13,17 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sagas.clerk import Clerk
 from sagas.clock import Clock, cancel_and_wait, spawn
-from sagas.decider import Call, Move, Moves, Park, Rest, Settle, Wait, advance, ask_again, decide, split
+from sagas.decider import Call, Move, Moves, Park, Rest, Settle, Wait, advance, ask_again, decide, key_of, split
 from sagas.definition import SagaDefinition
 from sagas.entries import Entry, Kind, Lane, Op
+from sagas.gate import Gate
 from sagas.leases import Lease
 from sagas.models import Command
 from sagas.network import Participant, Wire
-from sagas.recovery import Loaded, first_entries, missing_effects, recovery_entries
+from sagas.pausing import pause_after
+from sagas.recovery import Loaded, first_entries, late_starts, ledger_rows, missing_effects, recovery_entries
 from sagas.schedule import Schedule, Turn, schedule_of
 from sagas.services.base import Row
 from sagas.services.events import Subscriptions
@@ -43,6 +46,13 @@ class Ports:
     subscriptions: Mapping[str, Subscriptions] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The run is paused; decide anew when a move may begin, or at `until` if a deadline passes before that."""
+
+    until: int | None
+
+
 class Driver:
     """Drives one run from wherever its journal ends until nothing can move by itself."""
 
@@ -58,8 +68,11 @@ class Driver:
             loaded.plan, definition, ports.services, ports.clock, lease.run, self._observe, self._schedule
         )
         self._effects = [entry for entry in loaded.entries if entry.kind is Kind.EFFECT]
-        self._commands: list[Command] = list(loaded.commands)
-        self._seen = {command.pk for command in loaded.commands}
+        self._gate = Gate(pause_after(loaded.entries))
+        self._clerk = Clerk(
+            definition, self.tape, self._gate, loaded.entries, nudge=self._nudge, take_away=self._take_away
+        )
+        self._clerk.take(loaded.commands)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._news = asyncio.Event()
         self._nudges = {saga: asyncio.Event() for saga in loaded.sagas}
@@ -75,11 +88,8 @@ class Driver:
 
     def command(self, commands: Iterable[Command]) -> None:
         """Take commands from the inbox; those already taken are passed over."""
-        for command in commands:
-            if command.pk not in self._seen:
-                self._seen.add(command.pk)
-                self._commands.append(command)
-                self._news.set()
+        if self._clerk.take(commands):
+            self._news.set()
 
     async def drive(self) -> None:
         """Return when the run is finished and that is durable.
@@ -90,7 +100,7 @@ class Driver:
         try:
             await self._begin()
             while not await self._finish():
-                self._obey()
+                await self._clerk.obey(finished=self._was_finished())
                 self._set_going()
                 await self._wait_for_news()
         finally:
@@ -102,8 +112,9 @@ class Driver:
         if not loaded.entries:
             self.tape.put(first_entries(loaded, self._clock.now()))
         elif loaded.entries[-1].kind is not Kind.RUN_FINISHED:
-            rows = await self._ledger_rows()
+            rows = await self._rows()
             found = recovery_entries(self._definition, states, loaded.entries, rows, self._ports.owner)
+            found += late_starts(loaded, states, self._clock.now())
             self._remember(found)
             self.tape.put(found)
         self._wire.recall(self.tape.states, loaded.entries)
@@ -116,7 +127,7 @@ class Driver:
                 self._tasks[saga] = spawn(self._drive_saga(saga), f"saga {saga}")
 
     async def _wait_for_news(self) -> None:
-        if self._commands or not self._tasks:
+        if self._clerk.is_asked or not self._tasks:
             return
         self._news.clear()
         news = spawn(self._news.wait(), "news")
@@ -134,7 +145,7 @@ class Driver:
         await self._wire.quiet()
         for state in list(self.tape.states.values()):
             await self._wire.deliver_held(state, ended=state.phase in AT_REST)
-        self._observe(missing_effects(self._definition, self.tape.states, self._effects, await self._ledger_rows()))
+        self._observe(missing_effects(self._definition, self.tape.states, self._effects, await self._rows()))
         if self._can_move():
             return False
         if not self._was_finished():
@@ -144,7 +155,7 @@ class Driver:
 
     def _can_move(self) -> bool:
         waiting = self._parked - self._released
-        return bool(self._commands) or any(
+        return self._clerk.is_asked or any(
             state.phase not in AT_REST and saga not in waiting for saga, state in self.tape.states.items()
         )
 
@@ -173,6 +184,8 @@ class Driver:
                 case Wait():
                     self._schedule.sleeps(saga)
                     await self._sleep_until(saga, move.until)
+                case Hold():
+                    await self._nudged(saga, move.until)
                 case Park():
                     await self._park(saga, move.until)
                 case Rest() | None:
@@ -180,20 +193,31 @@ class Driver:
                     self._schedule.stops(saga)
                     return
 
-    def _decide(self, saga: str) -> Move | Turn | None:
+    def _decide(self, saga: str) -> Move | Turn | Hold | None:
         """Return the saga's next move. The facts that lead to it are put, the intent only when it is its turn."""
         state = self.tape.states[saga]
         facts, move = split(ask_again(self._definition, state)) if saga in self._released else ([], None)
         if move is None:
             _, facts, move = advance(self._definition, state, self._clock.now(), self.rule)
-        if isinstance(move, Call | Settle) and not self._schedule.may_go(saga):
+        if not isinstance(move, Call | Settle):
+            self._gate.leave(saga)
+        elif (stop := self._stop(state)) is not None:
             self.tape.put(fact for fact in facts if fact.kind is not Kind.ATTEMPT_STARTED)
             self._schedule.changed()
-            return Turn()
+            return stop
         self._released.discard(saga)
         self.tape.put(facts)
         self._schedule.changed()
         return move
+
+    def _stop(self, state: SagaState) -> Turn | Hold | None:
+        """Return what keeps a saga from its next outward move, or None. Whoever is at the gate has had its turn."""
+        if not self._gate.waits(state.saga) and not self._schedule.may_go(state.saga):
+            return Turn()
+        if self._gate.may_pass(state.saga, self._nudges[state.saga]):
+            return None
+        late = state.deadline_at is None or state.deadline_at <= self._clock.now()
+        return Hold(None if late else state.deadline_at)
 
     @staticmethod
     def rule(definition: SagaDefinition, state: SagaState, now: int) -> Moves:
@@ -224,6 +248,7 @@ class Driver:
                 self._wake_parked(move.step)
                 return
             await self._clock.sleep(SETTLE_WAITS_MS[min(n, len(SETTLE_WAITS_MS) - 1)])
+            await self._gate.passed(state.saga)
 
     async def _park(self, saga: str, until: int | None) -> None:
         if saga in self._released:
@@ -232,12 +257,17 @@ class Driver:
         if until is None:
             self._parked.add(saga)
             self._news.set()
-            await self._nudges[saga].wait()
-            self._nudges[saga].clear()
-            self._parked.discard(saga)
-            self._schedule.goes_on(saga)
-        else:
+        await self._nudged(saga, until)
+        self._parked.discard(saga)
+
+    async def _nudged(self, saga: str, until: int | None) -> None:
+        """Return when a saga is nudged, or when its time has come."""
+        if until is not None:
             await self._sleep_until(saga, until)
+            return
+        await self._nudges[saga].wait()
+        self._nudges[saga].clear()
+        self._schedule.goes_on(saga)
 
     async def _sleep_until(self, saga: str, until: int) -> None:
         nudged = spawn(self._nudges[saga].wait(), f"nudge {saga}")
@@ -247,6 +277,9 @@ class Driver:
             await cancel_and_wait(nudged)
         self._nudges[saga].clear()
         self._schedule.goes_on(saga)
+
+    def _nudge(self, saga: str) -> None:
+        self._nudges[saga].set()
 
     def _wake_parked(self, step: str) -> None:
         for saga, state in self.tape.states.items():
@@ -263,39 +296,16 @@ class Driver:
     def _is_parked(state: SagaState) -> bool:
         return any(step.action.parked for step in state.steps.values())
 
-    async def _ledger_rows(self) -> list[Row]:
-        loop, rows = asyncio.get_running_loop(), []
-        for name in dict.fromkeys(step.service for step in self._definition.steps):
-            service = self._ports.services[name]
-            rows += await loop.run_in_executor(service.executor, service.ledger, self._lease.run)
-        return rows
+    async def _rows(self) -> list[Row]:
+        return await ledger_rows(self._definition, self._ports.services, self._lease.run)
 
-    def _obey(self) -> None:
-        commands, self._commands = self._commands, []
-        for command in commands:
-            named = [s for s in self.tape.states.values() if command.saga in ("", s.saga)]
-            meant = [
-                s
-                for s in named
-                if (s.phase is Phase.NEEDS_OPERATOR) is (command.kind == "retry") and s.phase not in _ENDED
-            ]
-            self.tape.put(_acted(state, command) for state in meant)
-            self.tape.handle(command.pk, "" if meant else "no saga is in a state in which this makes sense")
-            for state in meant:
-                self._nudges[state.saga].set()
-
-
-_ENDED = AT_REST - {Phase.NEEDS_OPERATOR}
-
-
-def _acted(state: SagaState, command: Command) -> Entry:
-    stuck = state.stuck
-    return Entry(
-        kind=Kind.OPERATOR_ACTED,
-        lane=Lane.OBSERVER,
-        saga=state.saga,
-        order=state.order,
-        step=stuck.step if stuck else "",
-        op=stuck.op if stuck else None,
-        detail={"action": command.kind, "who": command.who, "why": command.why, "saw": command.saw},
-    )
+    async def _take_away(self, state: SagaState, record: str) -> str:
+        """Have a service take a record from a saga; return why it did not, or ""."""
+        for step in self._definition.steps:
+            if step.taking is not None:
+                key = key_of(state.order, f"take-{record}")
+                facts, refusal = await self._wire.take_away(state, step, key, record)
+                if not refusal:
+                    self._observe(facts)
+                    return ""
+        return f"{state.order} does not hold {record}"

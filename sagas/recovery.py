@@ -7,6 +7,7 @@ keeps belief and truth apart: the row is a fact, the lost answer is not.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,10 +17,11 @@ from sagas.decider import Call, key_of, settle_open
 from sagas.definition import SagaDefinition
 from sagas.entries import Entry, Kind, Lane, Op
 from sagas.models import Command, Run, Saga
+from sagas.network import Participant
 from sagas.plan import RunPlan, plan_from_json
 from sagas.reports import row_facts
 from sagas.services.base import Row
-from sagas.state import Policy, SagaState
+from sagas.state import Phase, Policy, SagaState
 
 UNRECORDED = "the driver died before it heard an answer"
 
@@ -61,6 +63,14 @@ def waiting_commands(runs: Iterable[str]) -> list[Command]:
     return list(Command.objects.filter(run_id__in=list(runs), handled_seq=None).order_by("pk"))
 
 
+async def ledger_rows(definition: SagaDefinition, services: Mapping[str, Participant], run: str) -> list[Row]:
+    """Return all that the services of a saga wrote in the world of this run."""
+    loop, rows = asyncio.get_running_loop(), list[Row]()
+    for name in dict.fromkeys(step.service for step in definition.steps):
+        rows += await loop.run_in_executor(services[name].executor, services[name].ledger, run)
+    return rows
+
+
 def first_entries(loaded: Loaded, now: int) -> list[Entry]:
     """Return the `saga-started` of each saga of a new run."""
     plan = loaded.plan
@@ -88,6 +98,11 @@ def first_entries(loaded: Loaded, now: int) -> list[Entry]:
         )
         for index, (saga, order) in enumerate(loaded.sagas.items())
     ]
+
+
+def late_starts(loaded: Loaded, states: Mapping[str, SagaState], now: int) -> list[Entry]:
+    """Return the `saga-started` of the sagas that have none in a journal: a fork may begin between two of them."""
+    return [entry for entry in first_entries(loaded, now) if states[entry.saga].phase is Phase.PENDING]
 
 
 def recovery_entries(

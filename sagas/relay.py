@@ -52,21 +52,19 @@ class Relay:
         desk.put([published(saga, event, by=by, to=listeners, because=because)])
         self._hear(event)
         for service in listeners:
-            if desk.courier.is_lost(saga, event, service):
-                subscription = desk.mail.subscription(event, service)
-                desk.put([delivered(Kind.EVENT_DROPPED, saga, event, service, subscription)])
-            else:
-                self._send(event, service)
+            self._send(event, service)
 
     async def resume(self, orders: Collection[str]) -> None:
         """Go on with these orders where the journal and the outboxes were left."""
         desk = self._desk
+        # First all that stands in outboxes: an order must not look idle while one of them is unread.
+        said = {service: await desk.courier.said(service) for service in desk.mail.services}
         for event in list(desk.mail.published.values()):
             for service in desk.mail.listeners(event.name):
                 if event.order in orders and not desk.mail.is_closed(event, service):
                     self._send(event, service)
-        for service in desk.mail.services:
-            for event in await desk.courier.said(service):
+        for service, waiting in said.items():
+            for event in waiting:
                 cause = desk.mail.published.get(event.cause)
                 if cause is not None and desk.mail.is_closed(cause, service):
                     self._say(service, [event], by=service, because=desk.mail.because(cause, service))
@@ -78,6 +76,7 @@ class Relay:
     def beside(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Do something beside the deliveries; `work` does not return before it is done."""
         self._tasks.add(spawn(work, name))
+        self._news.set()
 
     async def work(self) -> None:
         """Return when nothing is under way any more."""
@@ -105,6 +104,12 @@ class Relay:
         await cancel_and_wait(*self._tasks)
 
     def _send(self, event: Event, service: str) -> None:
+        """Have an event delivered, unless it gets lost on the way."""
+        desk, saga = self._desk, self._desk.sagas[event.order]
+        if desk.courier.is_lost(saga, event, service):
+            subscription = desk.mail.subscription(event, service)
+            desk.put([delivered(Kind.EVENT_DROPPED, saga, event, service, subscription)])
+            return
         self._under_way[event.order] += 1
         errand = Errand(self._desk, event, service, self._say)
         self._tasks.add(spawn(self._carry(errand), f"{event.id} to {service}"))

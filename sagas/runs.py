@@ -1,19 +1,28 @@
-"""Runs from the outside: create one, ask something of one. Synchronous; any process may call."""
+"""Runs from the outside: create one, ask something of one. Synchronous; any process may call.
+
+What is asked is a row in the command inbox: whoever holds the run's lease has it journaled and
+obeys, and a run that nobody holds is claimed for it. What makes no sense as things stand is
+refused at once.
+"""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sagas import catalog
+from sagas import catalog, journal
 from sagas.databases import atomic, on_commit
 from sagas.decider import key_of
 from sagas.definition import SagaDefinition
-from sagas.errors import CommandRefused, RunUnknown
+from sagas.errors import CommandIncomplete, CommandRefused, RunUnknown
 from sagas.models import Command, Run, Saga, Step
+from sagas.operators import CANCEL, NOBODY_DRIVES, OF_RUN, RELEASE, RESOLVE, RETRY, SENSELESS, heeds
+from sagas.pausing import PAUSE, RESUME
 from sagas.plan import RunPlan, plan_from_json
+from sagas.state import SagaState
+from sagas.tape import fold
 
 FIRST_ORDER = 8412
 ITEM = "lamp"
@@ -43,18 +52,23 @@ def create_run(scenario: Mapping[str, Any]) -> Run:
     """
     plan = plan_from_json(scenario)
     definition = catalog.definition(plan.saga)
-    run_id = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
-    orders = [f"ord-{FIRST_ORDER + n}" for n in range(plan.orders)]
-    for name in dict.fromkeys(step.service for step in definition.steps):
-        catalog.SERVICES[name].seed(run_id, orders=orders, stock=plan.stock, keep_back=plan.keep_back)
-    run = Run(id=run_id, definition=definition.name, version=definition.version, scenario=dict(scenario))
+    run = Run(id=new_id(), definition=definition.name, version=definition.version, scenario=dict(scenario))
     run.payload = payload_of(plan.saga)
-    sagas = [Saga(id=f"{run_id}-{n}", run=run, index=n, order=order) for n, order in enumerate(orders, 1)]
+    orders = [f"ord-{FIRST_ORDER + n}" for n in range(plan.orders)]
+    return store(run, definition, orders)
+
+
+def store(run: Run, definition: SagaDefinition, orders: Sequence[str]) -> Run:
+    """Seed a run's world and store it with a saga for each order; return it. Raises IntegrityError if it is there."""
+    plan = plan_from_json(run.scenario)
+    for name in dict.fromkeys(step.service for step in definition.steps):
+        catalog.SERVICES[name].seed(run.pk, orders=orders, stock=plan.stock, keep_back=plan.keep_back)
+    sagas = [Saga(id=f"{run.pk}-{n}", run=run, index=n, order=order) for n, order in enumerate(orders, 1)]
     with atomic("default"):
         run.save(force_insert=True)
         Saga.objects.bulk_create(sagas)
-        Step.objects.bulk_create(step for saga in sagas for step in _step_rows(definition, plan, saga))
-    on_commit("default", partial(wake, run_id))
+        Step.objects.bulk_create(step for saga in sagas for step in step_rows(definition, plan, saga))
+    on_commit("default", partial(wake, run.pk))
     return run
 
 
@@ -63,22 +77,62 @@ def payload_of(saga: str) -> dict[str, Any]:
     return {"item": "trip", "amount": TRIP_CENTS} if saga == "trip" else {"item": ITEM, "amount": PRICE_CENTS}
 
 
+def new_id() -> str:
+    """Return an id that no run has."""
+    return "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
+
+
+def ask_run(run_id: str, kind: str, *, who: str, why: str = "", saw: int = 0) -> Command:
+    """Ask that a run pauses, resumes, takes one step or is cancelled; return the command.
+
+    Raises RunUnknown for an unknown run, CommandRefused where it makes no sense.
+    """
+    run = Run.objects.filter(pk=run_id, pruning=False).first()
+    if run is None:
+        raise RunUnknown("run", run_id)
+    if kind not in (*OF_RUN, CANCEL):
+        raise CommandRefused(kind, run.state, f"a run can be asked to {', '.join(OF_RUN)} or {CANCEL}")
+    if run.state == Run.State.FINISHED:
+        raise CommandRefused(kind, run.state)
+    refusal = _cancel_refusal(run) if kind == CANCEL else _gate_refusal(run, kind)
+    if refusal:
+        raise CommandRefused(kind, run.state, refusal)
+    return _ask(run, kind, who=who, why=why, saw=saw)
+
+
 def retry_saga(saga_id: str, *, who: str, why: str = "", saw: int = 0) -> Command:
     """Ask that a saga which waits for a person goes on with a fresh budget; return the command.
 
     Raises RunUnknown for an unknown saga, CommandRefused unless it is `needs-operator`.
     """
-    saga = Saga.objects.select_related("run").filter(pk=saga_id).first()
-    if saga is None:
-        raise RunUnknown("saga", saga_id)
-    waiting = Command.objects.filter(saga=saga_id, kind="retry", handled_seq=None).exists()
-    if saga.state != "needs-operator" or waiting:
-        raise CommandRefused("retry", "a retry is under way" if waiting else saga.state)
-    command = Command.objects.create(
-        run=saga.run, saga=saga_id, kind="retry", who=who, why=why, saw=saw or saga.run.last_seq
-    )
-    on_commit("default", partial(wake, saga.run_id))
-    return command
+    saga = _waiting_saga(saga_id, RETRY)
+    return _ask(saga.run, RETRY, saga_id, who=who, why=why, saw=saw)
+
+
+def resolve_saga(saga_id: str, *, who: str, why: str, evidence: str, saw: int = 0) -> Command:
+    """Say that what a saga is stuck at has been done by hand; return the command.
+
+    It counts as the success of that call, and the saga goes on. Raises RunUnknown for an unknown
+    saga, CommandIncomplete without who, why and evidence, CommandRefused unless it is
+    `needs-operator` because of a call.
+    """
+    _need(RESOLVE, who=who, why=why, evidence=evidence)
+    saga = _waiting_saga(saga_id, RESOLVE)
+    return _ask(saga.run, RESOLVE, saga_id, who=who, why=why, saw=saw, detail={"evidence": evidence})
+
+
+def release_lock(saga_id: str, record: str, *, who: str, why: str, saw: int = 0) -> Command:
+    """Take a record away from a saga that waits for a person; return the command.
+
+    The next in line gets it. Raises RunUnknown for an unknown saga, CommandIncomplete without
+    who, why and record, CommandRefused unless the saga is being undone, is `needs-operator` and
+    holds the record.
+    """
+    _need(RELEASE, who=who, why=why, record=record)
+    saga = _waiting_saga(saga_id, RELEASE)
+    if not _holds(saga, record):
+        raise CommandRefused(RELEASE, saga.state, f"{saga.order} holds no record {record!r} that can be taken away")
+    return _ask(saga.run, RELEASE, saga_id, who=who, why=why, saw=saw, detail={"record": record})
 
 
 def wake(run_id: str) -> None:
@@ -87,7 +141,70 @@ def wake(run_id: str) -> None:
         waker(run_id)
 
 
-def _step_rows(definition: SagaDefinition, plan: RunPlan, saga: Saga) -> list[Step]:
+def _ask(
+    run: Run, kind: str, saga: str = "", *, who: str, why: str, saw: int, detail: Mapping[str, str] | None = None
+) -> Command:
+    command = Command.objects.create(
+        run=run, saga=saga, kind=kind, who=who, why=why, saw=saw or run.last_seq, detail=dict(detail or {})
+    )
+    on_commit("default", partial(wake, run.pk))
+    return command
+
+
+def _need(kind: str, **given: str) -> None:
+    for field, text in given.items():
+        if not text.strip():
+            raise CommandIncomplete(kind, field)
+
+
+def _gate_refusal(run: Run, kind: str) -> str:
+    """Return why it makes no sense to pause, resume or step a run once it has obeyed what it was asked before."""
+    waiting = Command.objects.filter(run=run, kind__in=(PAUSE, RESUME), handled_seq=None).order_by("-pk").first()
+    is_paused = run.paused if waiting is None else waiting.kind == PAUSE
+    if kind == PAUSE:
+        return "the run is paused already" if is_paused else ""
+    return "" if is_paused else "the run is not paused"
+
+
+def _cancel_refusal(run: Run) -> str:
+    if plan_from_json(run.scenario).mode == "choreography":
+        return NOBODY_DRIVES
+    if Command.objects.filter(run=run, kind=CANCEL, handled_seq=None).exists():
+        return "a cancel is under way"
+    definition = catalog.definition(run.definition, run.version)
+    return "" if any(heeds(definition, state, CANCEL) for state in _states(run).values()) else SENSELESS
+
+
+def _waiting_saga(saga_id: str, kind: str) -> Saga:
+    """Return a saga that waits for a person who may ask this of it."""
+    saga = Saga.objects.select_related("run").filter(pk=saga_id, run__pruning=False).first()
+    if saga is None:
+        raise RunUnknown("saga", saga_id)
+    if saga.state != "needs-operator":
+        raise CommandRefused(kind, saga.state)
+    if under_way := Command.objects.filter(saga=saga_id, handled_seq=None).first():
+        raise CommandRefused(kind, saga.state, f"a {under_way.kind} is under way")
+    if kind != RETRY:
+        definition = catalog.definition(saga.run.definition, saga.run.version)
+        if not heeds(definition, _states(saga.run)[saga_id], kind):
+            raise CommandRefused(kind, saga.state, SENSELESS)
+    return saga
+
+
+def _states(run: Run) -> dict[str, SagaState]:
+    sagas = dict(Saga.objects.filter(run=run).values_list("pk", "order"))
+    return fold(journal.read_all(run.pk), sagas)
+
+
+def _holds(saga: Saga, record: str) -> bool:
+    definition = catalog.definition(saga.run.definition, saga.run.version)
+    services = (catalog.SERVICES[step.service] for step in definition.steps if step.taking is not None)
+    held = {"record": record, "owner": saga.order}
+    return any(held in service.pending(saga.run_id) for service in services)
+
+
+def step_rows(definition: SagaDefinition, plan: RunPlan, saga: Saga) -> list[Step]:
+    """Return the rows of a saga's steps, none of which was touched yet."""
     return [
         Step(
             saga=saga,

@@ -169,10 +169,7 @@ def _attempt_started(state: SagaState, entry: Entry) -> SagaState:
 
 
 def _attempt_succeeded(state: SagaState, entry: Entry) -> SagaState:
-    calls = _calls(state, entry)
-    return _with_calls(
-        state, entry, replace(calls, open=False, ok=True, unknown=False, refused=False, queued=False, due_at=None)
-    )
+    return _with_calls(state, entry, _done(_calls(state, entry)))
 
 
 def _attempt_failed(state: SagaState, entry: Entry) -> SagaState:
@@ -238,14 +235,23 @@ def _operator_acted(state: SagaState, entry: Entry) -> SagaState:
     action = entry.detail["action"]
     if action == "cancel":
         return replace(state, cancelled=True)
-    if action != "retry" or state.phase is not Phase.NEEDS_OPERATOR or state.stuck is None:
+    stuck = state.stuck
+    if action not in ("retry", "resolve") or state.phase is not Phase.NEEDS_OPERATOR or stuck is None:
+        return state
+    if stuck.op is None and action == "resolve":
         return state
     resumed = Phase.COMPENSATING if state.cause is not None else Phase.RUNNING
-    stuck, state = state.stuck, replace(state, phase=resumed, stuck=None)
+    state = replace(state, phase=resumed, stuck=None)
     if stuck.op is None:
         return state
     calls = state.calls(stuck.step, stuck.op)
+    if action == "resolve":
+        return _put_calls(state, stuck.step, stuck.op, _done(calls))
     return _put_calls(state, stuck.step, stuck.op, replace(calls, failures=0, refused=False, due_at=None))
+
+
+def _done(calls: Calls) -> Calls:
+    return replace(calls, open=False, ok=True, unknown=False, refused=False, queued=False, parked=False, due_at=None)
 
 
 def _abandoned(state: SagaState, entry: Entry) -> SagaState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -107,6 +108,15 @@ def finish(*runs: Run, before: Callable[[], Any] | None = None) -> list[Finished
 def drive(*scenarios: Mapping[str, Any]) -> list[Finished]:
     """Run scenarios side by side in one worker, each to its rest."""
     return finish(*[create_run(each) for each in scenarios])
+
+
+def until(run: str, holds: Callable[[list[Entry]], Any]) -> list[Entry]:
+    """Return a run's journal as soon as it has begun and `holds` is true of it; for a thread beside the worker."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not ((entries := journal.read_all(run)) and holds(entries)):
+        assert time.monotonic() < end, [(e.seq, str(e.kind), e.step) for e in entries]
+        time.sleep(0.005)
+    return entries
 
 
 def read(run: str) -> Finished:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from ninja.errors import ValidationError
 
-from playground.api import exports, runs, sagas, scenarios
+from playground.api import asks, exports, forks, runs, sagas, scenarios
 from playground.api.described import DescribedAPI
 from playground.api.wire import problem, reply
 from playground.scenario_errors import ScenarioInvalid
-from sagas.errors import CommandRefused, DefinitionUnknown, RunUnknown
+from sagas.errors import CommandRefused, DefinitionUnknown, RunUnknown, WorldNotRebuilt
 
 api = DescribedAPI(
     title="Five Ledgers",
@@ -19,6 +19,8 @@ api = DescribedAPI(
 )
 api.add_router("", runs.router)
 api.add_router("", exports.router)
+api.add_router("", asks.router)
+api.add_router("", forks.router)
 api.add_router("", sagas.router)
 api.add_router("", scenarios.router)
 
@@ -41,5 +43,6 @@ def _unknown(request: HttpRequest, error: RunUnknown) -> HttpResponse:
 
 @api.exception_handler(CommandRefused)
 @api.exception_handler(DefinitionUnknown)
-def _senseless(request: HttpRequest, error: CommandRefused | DefinitionUnknown) -> HttpResponse:
+@api.exception_handler(WorldNotRebuilt)
+def _senseless(request: HttpRequest, error: CommandRefused | DefinitionUnknown | WorldNotRebuilt) -> HttpResponse:
     return problem(409, "id", str(error))

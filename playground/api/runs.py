@@ -65,16 +65,20 @@ def start(request: HttpRequest) -> HttpResponse:
     """Every key of a scenario is optional. What is wrong with it is said field by field."""
     scenario = Scenario.parse(json_of(request))
     refuse_unbuilt(scenario)
-    run = worlds.start(scenario)
+    return made(request, worlds.start(scenario))
+
+
+def made(request: HttpRequest, run: Run) -> HttpResponse:
+    """Return the answer for a run that was just made, with all its addresses."""
     page = _url(request, run.pk)
     socket = ("wss" if request.is_secure() else "ws") + f"://{request.get_host()}/ws/runs/{run.pk}/scenes"
-    made = {
+    addresses = {
         "id": run.pk,
         "url": page,
         "journal_url": request.build_absolute_uri(f"/api/runs/{run.pk}/journal"),
         "socket_url": socket,
     }
-    response = reply(made, 201)
+    response = reply(addresses, 201)
     response.headers["Location"] = page
     return response
 
@@ -83,7 +87,7 @@ def start(request: HttpRequest) -> HttpResponse:
 @decorate_view(from_our_pages)
 def show(request: HttpRequest, id: str) -> HttpResponse:
     """`facts` come from the services' own databases and never from the journal."""
-    run = _run(id)
+    run = find_run(id)
     books = facts.read(run)
     return reply(
         {
@@ -102,7 +106,7 @@ def show(request: HttpRequest, id: str) -> HttpResponse:
 @decorate_view(from_our_pages)
 def read_journal(request: HttpRequest, id: str, after: After = 0) -> HttpResponse:
     """At most 1000 entries after `after`; an empty list after the last one."""
-    run = _run(id)
+    run = find_run(id)
     entries = journal.read(run.pk, after, PAGE_ENTRIES)
     return reply({"entries": [entry.to_json() for entry in entries], "finished": _is_end(run, entries, after)})
 
@@ -113,7 +117,7 @@ def read_scenes(
     request: HttpRequest, id: str, after: After = 0, saga: Query[str] = "", limit: Limit = PAGE_FRAMES
 ) -> HttpResponse:
     """At most `limit` frames after `after`: each entry with the scene after it, seen from one saga (the first)."""
-    run = _run(id)
+    run = find_run(id)
     focus = saga or f"{run.pk}-1"
     if not focus.startswith(run.pk) or not focus.isprintable() or not Saga.objects.filter(pk=focus, run=run).exists():
         raise RunUnknown("saga", focus)
@@ -127,8 +131,9 @@ def read_scenes(
     return reply({"frames": frames, "finished": _is_end(run, entries[after:], after)})
 
 
-def _run(run_id: str) -> Run:
-    run = Run.objects.filter(pk=run_id).first()
+def find_run(run_id: str) -> Run:
+    """Return a run. Raises RunUnknown."""
+    run = Run.objects.filter(pk=run_id, pruning=False).first()
     if run is None:
         raise RunUnknown("run", run_id)
     return run

@@ -2,58 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
+from playground.api.asked import NAMELESS, body_of, reasons
 from playground.api.runs import KEY_PARAMETER, post_guards
 from playground.api.shapes import Accepted, Problems
-from playground.api.wire import json_of, reply
-from playground.scenario_errors import FieldError, ScenarioInvalid
-from sagas.runs import retry_saga
+from playground.api.wire import reply
+from sagas.runs import release_lock, resolve_saga, retry_saga
 
-NAMELESS = "someone, through the API"
-LIMITS = {"who": 150, "why": 1000}  # characters
+ANSWERS = {202: Accepted, 403: Problems, 404: Problems, 409: Problems, 415: Problems, 422: Problems}
 
 router = Router(tags=["sagas"])
-
-_REASONS = {
-    "type": "object",
-    "properties": {
-        "who": {"type": "string", "maxLength": LIMITS["who"]},
-        "why": {"type": "string", "maxLength": LIMITS["why"]},
-    },
-}
 
 
 @router.post(
     "/sagas/{slug:id}/retry",
-    response={202: Accepted, 403: Problems, 404: Problems, 409: Problems, 415: Problems, 422: Problems},
+    response=ANSWERS,
     summary="Let a saga that waits for a person go on",
-    openapi_extra={
-        "parameters": [KEY_PARAMETER],
-        "requestBody": {"content": {"application/json": {"schema": _REASONS}}, "required": False},
-    },
+    openapi_extra={"parameters": [KEY_PARAMETER], "requestBody": body_of()},
 )
 @post_guards()
 def retry(request: HttpRequest, id: str) -> HttpResponse:
     """It tries again with a fresh budget. 409 unless it is `needs-operator`."""
-    said = _reasons(request)
+    said = reasons(request, "a retry")
     retry_saga(id, who=said.get("who") or NAMELESS, why=said.get("why", ""))
     return reply({"id": id, "state": "accepted"}, 202)
 
 
-def _reasons(request: HttpRequest) -> dict[str, str]:
-    value: Any = json_of(request) if request.body.strip() else {}
-    if not isinstance(value, dict):
-        raise ScenarioInvalid([{"field": "", "message": "must be an object"}])
-    errors: list[FieldError] = []
-    for key, given in value.items():
-        if key not in LIMITS:
-            errors.append({"field": key, "message": "is not a key of a retry"})
-        elif not isinstance(given, str) or len(given) > LIMITS[key] or not given.replace("\n", " ").isprintable():
-            errors.append({"field": key, "message": f"must be text of at most {LIMITS[key]} characters"})
-    if errors:
-        raise ScenarioInvalid(errors, value)
-    return value
+@router.post(
+    "/sagas/{slug:id}/resolve",
+    response=ANSWERS,
+    summary="Say that what a saga is stuck at has been done by hand",
+    openapi_extra={"parameters": [KEY_PARAMETER], "requestBody": body_of("who", "why", "evidence")},
+)
+@post_guards()
+def resolve(request: HttpRequest, id: str) -> HttpResponse:
+    """It counts as the success of that call, and the saga goes on. 409 unless it is `needs-operator` at a call."""
+    said = reasons(request, "a resolve", "who", "why", "evidence")
+    resolve_saga(id, who=said["who"], why=said["why"], evidence=said["evidence"])
+    return reply({"id": id, "state": "accepted"}, 202)
+
+
+@router.post(
+    "/sagas/{slug:id}/release",
+    response=ANSWERS,
+    summary="Take a locked record away from a saga that waits for a person",
+    openapi_extra={"parameters": [KEY_PARAMETER], "requestBody": body_of("who", "why", "record")},
+)
+@post_guards()
+def release(request: HttpRequest, id: str) -> HttpResponse:
+    """The next in line gets it. 409 unless the saga is being undone, is `needs-operator` and holds the record."""
+    said = reasons(request, "a release", "who", "why", "record")
+    release_lock(id, said["record"], who=said["who"], why=said["why"])
+    return reply({"id": id, "state": "accepted"}, 202)

@@ -18,7 +18,6 @@ from playground.scenario import Scenario, ScenarioInvalid
 from playground.typing import Request
 from playground.views import base
 from sagas.errors import DefinitionUnknown, RunUnknown, SagaError
-from sagas.models import Run
 
 IN_LAB = "Open in the lab"
 
@@ -48,7 +47,7 @@ def fork(request: Request, run_id: str) -> HttpResponse:
         if moment.error or moment.at is None:
             raise ScenarioInvalid([moment.error or {"field": "at", "message": "is missing"}])
         faults = faults_of(Scenario.parse(told.run.scenario), request.POST.getlist("fault"))
-        forked: Run = worlds.fork(told.run, moment.at, faults)  # type: ignore[attr-defined, unused-ignore]
+        forked = worlds.fork(told.run, moment.at, faults)
     except ScenarioInvalid as error:
         return _not_forked(request, told, error)
     except SagaError as error:

@@ -196,11 +196,11 @@ class Service:
         """Return the facts; nothing changes while they are counted."""
         raise NotImplementedError
 
-    def forget(self, world: str) -> None:
-        """Drop all that this service has of a world."""
+    def forget(self, *worlds: str) -> None:
+        """Drop all that this service has of some worlds."""
         with atomic(self.name):
             own = (self.worlds, self.ledger_rows, self.stored_answers, self.marks, self.inbox, self.outbox)
-            drop((*own, *self.records), world)
+            drop((*own, *self.records), worlds)
 
     def on(self, executor: Executor) -> Self:
         """Return this service for callers that go through another executor."""

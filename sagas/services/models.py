@@ -6,7 +6,7 @@ the run that a row belongs to: each run has its own stock, money and slots.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.db import models
 
@@ -130,7 +130,7 @@ class OutboxRow(models.Model):
         return f"{self.event}, {'published' if self.published else 'waiting'}"
 
 
-def drop(tables: Iterable[type[models.Model]], world: str) -> None:
-    """Delete all rows of a world."""
+def drop(tables: Iterable[type[models.Model]], worlds: Collection[str]) -> None:
+    """Delete all rows of some worlds."""
     for table in tables:
-        table._default_manager.filter(world=world).delete()
+        table._default_manager.filter(world__in=worlds).delete()

@@ -54,6 +54,18 @@ def sell(shelf: Shelf, delivery: Delivery) -> dict[str, Any]:
     return {"sold": [one.record for one in held]}
 
 
+def take_away(shelf: Shelf, delivery: Delivery) -> dict[str, Any]:
+    """An operator takes `record` from an order that cannot give it back itself; the next in line gets it."""
+    record = delivery.body["record"]
+    holds = [held for held in delivery.standing() if held.record == record]
+    if not holds:
+        raise Refused(f"{delivery.order} does not hold {record}")
+    last = holds[-1]
+    delivery.write("release", -last.amount, record=record, lock=_lock_ends(last), undoes=last)
+    _let_go(shelf, delivery, last)
+    return {"released": record}
+
+
 def furnish(shelf: Shelf, world: str, name: str, units: int) -> None:
     """Put units `<name>-1`, `<name>-2` … on the shelf of a new world."""
     rows = (shelf.units(world=world, record=f"{name}-{n}", state=locks.FREE) for n in range(1, units + 1))

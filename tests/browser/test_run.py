@@ -13,7 +13,6 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import PATIENCE_MS, Reader
 from tests.play import Play
 
-
 ReaderOf = Callable[..., Reader]
 
 FAULTS = [

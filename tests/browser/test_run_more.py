@@ -13,7 +13,6 @@ from tests.browser.conftest import PATIENCE_MS, Reader
 from tests.browser.test_run import EVENTFUL, UNGUARDED, finished, press, scenes, seek, shows, start
 from tests.play import Play
 
-
 ReaderOf = Callable[..., Reader]
 
 MANY: dict[str, Any] = {

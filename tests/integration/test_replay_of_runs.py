@@ -15,7 +15,6 @@ from sagas.entries import Kind
 from sagas.simulation import SimulatedRun, Simulator
 from tests.engine import fault
 
-
 MODES = ("orchestration", "choreography", "none")
 STEPS = tuple(step.name for step in catalog.ORDER.steps)
 THERE = ("decline", "error", "timeout", "lost-reply", "duplicate", "late", "crash-before", "crash-after", "drop-event")

@@ -10,10 +10,9 @@ import pytest
 from django.test import Client
 
 from playground import worlds
-from playground.scenario import FaultSpec, Scenario
+from playground.scenario import FaultSpec
 from sagas.models import Run
 from tests.engine import Finished, drive, fault, scenario
-
 
 CHARGE, PICK = "charge-payment", "notify-warehouse"
 
@@ -32,18 +31,15 @@ def client() -> Client:
 
 @pytest.fixture
 def forks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Run, int, Sequence[FaultSpec]]]:
-    """What was asked of `worlds.fork`. Where there is none yet, a run without a past takes its place."""
-    real = getattr(worlds, "fork", None)
+    """What was asked of `worlds.fork`, which does it all the same."""
+    real = worlds.fork
     asked: list[tuple[Run, int, Sequence[FaultSpec]]] = []
 
     def fork(run: Run, at: int, faults: Sequence[FaultSpec]) -> Run:
         asked.append((run, at, faults))
-        if real is not None:
-            return real(run, at, faults)  # type: ignore[no-any-return]
-        told = [one.model_dump(mode="json") for one in faults]
-        return worlds.start(Scenario.parse({**run.scenario, "faults": told}))
+        return real(run, at, faults)
 
-    monkeypatch.setattr(worlds, "fork", fork, raising=False)
+    monkeypatch.setattr(worlds, "fork", fork)
     return asked
 
 

@@ -25,6 +25,11 @@ def sell_seat(delivery: Delivery) -> dict[str, Any]:
     return stock.sell(SHELF, delivery)
 
 
+def take_seat_away(delivery: Delivery) -> dict[str, Any]:
+    """An operator takes `record` from an order that cannot give it back itself; the next in line gets it."""
+    return stock.take_away(SHELF, delivery)
+
+
 HALVES = {
     book_flight: Halves(
         look=partial(unlocked.look, SHELF), act=partial(stock.hold_what_was_seen, SHELF), locks=unlocked.NO_LOCK

@@ -31,6 +31,11 @@ def sell_inventory(delivery: Delivery) -> dict[str, Any]:
     return stock.sell(SHELF, delivery)
 
 
+def take_unit_away(delivery: Delivery) -> dict[str, Any]:
+    """An operator takes `record` from an order that cannot give it back itself; the next in line gets it."""
+    return stock.take_away(SHELF, delivery)
+
+
 HALVES = {
     reserve_inventory: Halves(
         look=partial(unlocked.look, SHELF), act=partial(stock.hold_what_was_seen, SHELF), locks=unlocked.NO_LOCK

@@ -1,0 +1,51 @@
+"""What people may ask of a run and when it makes sense, as pure rules: for those who ask and for whoever obeys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sagas.decider import is_past_return
+from sagas.definition import SagaDefinition
+from sagas.entries import Entry, Kind, Lane, Op
+from sagas.pausing import PAUSE, RESUME, STEP
+from sagas.state import Phase, SagaState
+
+CANCEL, RETRY, RESOLVE, RELEASE = "cancel", "retry", "resolve", "release-lock"
+OF_RUN = (PAUSE, RESUME, STEP)
+
+NOBODY_DRIVES = "nobody drives this run, so there is nobody to tell"
+SENSELESS = "no saga is in a state in which this makes sense"
+
+
+def heeds(definition: SagaDefinition, state: SagaState, action: str) -> bool:
+    """Return whether a saga in this state can do anything with what is asked.
+
+    A cancel is for one that may still turn back and has not been told so before; the others are
+    for one that waits for a person. A lock is taken only from one that is being undone: one that
+    has to go on still needs what it holds.
+    """
+    if action == CANCEL:
+        turnable = state.phase in (Phase.PENDING, Phase.RUNNING) and not state.cancelled
+        return turnable and not is_past_return(definition, state)
+    if state.phase is not Phase.NEEDS_OPERATOR or state.stuck is None:
+        return False
+    if action == RESOLVE:
+        return state.stuck.op is not None
+    return action == RETRY or (action == RELEASE and state.stuck.op is Op.COMPENSATION)
+
+
+def acted(action: str, who: str, why: str, saw: int, more: Mapping[str, Any], state: SagaState | None = None) -> Entry:
+    """Return the entry of an act upon a saga, or upon the run as a whole. It names where the saga is stuck."""
+    detail = {"action": action, "who": who, "why": why, "saw": saw, **more}
+    if state is None:
+        return Entry(kind=Kind.OPERATOR_ACTED, lane=Lane.OBSERVER, detail=detail)
+    return Entry(
+        kind=Kind.OPERATOR_ACTED,
+        lane=Lane.OBSERVER,
+        saga=state.saga,
+        order=state.order,
+        step=state.stuck.step if state.stuck else "",
+        op=state.stuck.op if state.stuck else None,
+        detail=detail,
+    )
