@@ -5,8 +5,9 @@ A saga that exists already gets its run's definition and time.
 
 import django.db.models.fields.json
 import django.utils.timezone
-import sagas.models
 from django.db import migrations, models
+
+import sagas.models
 
 
 class Migration(migrations.Migration):

@@ -1,0 +1,110 @@
+"""The three real acts of an operator. Each becomes a command, and then a journal entry with who, why and what they saw.
+
+The only room of the admin that asks the engine for anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+
+from sagas import runs
+from sagas.entries import Lane
+from sagas.errors import CommandRefused
+from sagas.models import Command, JournalEntry, Saga
+
+LONGEST = 1000  # characters of a reason
+PERMISSION = "sagas.operate_saga"
+STUCK = "needs-operator"
+
+
+class Reasons(forms.Form):
+    """Why, and the last entry of the page that the operator looked at."""
+
+    why = forms.CharField(
+        label="Why",
+        max_length=LONGEST,
+        widget=forms.Textarea({"rows": 3}),
+        help_text="What has changed since it got stuck. The journal keeps it, with your name.",
+    )
+    saw = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+
+
+class Evidence(Reasons):
+    """What a person has seen with their own eyes."""
+
+    evidence = forms.CharField(
+        label="Evidence",
+        max_length=LONGEST,
+        widget=forms.Textarea({"rows": 3}),
+        help_text="What shows that it is settled: a receipt, a row, a name. The saga ends on the strength of it.",
+    )
+    field_order = ("evidence", "why", "saw")
+
+
+class Record(Reasons):
+    """Which lock."""
+
+    record = forms.CharField(max_length=100, widget=forms.HiddenInput)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """Something that a person may ask for; `engine` is the function of `sagas.runs` that takes it."""
+
+    name: str
+    title: str
+    says: str
+    form: type[Reasons]
+    engine: str
+
+
+RETRY = Act(
+    name="retry",
+    title="Retry now",
+    says="The saga goes on where it stopped, with a fresh budget of attempts.",
+    form=Reasons,
+    engine="retry_saga",
+)
+RESOLVE = Act(
+    name="resolve",
+    title="Resolve with evidence",
+    says="The step that is stuck counts as settled, because you have seen that it is. Nothing is called.",
+    form=Evidence,
+    engine="resolve_saga",
+)
+RELEASE = Act(
+    name="release",
+    title="Release by force",
+    says="The lock is given back although its saga is not over. Whoever waits for it gets it.",
+    form=Record,
+    engine="release_lock",
+)
+
+
+def offered() -> Mapping[str, Act]:
+    """Return the acts that this engine takes, by name."""
+    return {act.name: act for act in (RETRY, RESOLVE, RELEASE) if hasattr(runs, act.engine)}
+
+
+def perform(act: Act, saga: Saga, who: str, said: Mapping[str, Any]) -> Command:
+    """Return the command that the engine took.
+
+    `said` is what the act's form has cleaned. Raises CommandRefused when the saga does not wait
+    for a person, or when it has moved on since the entry that the operator saw.
+    """
+    if moved_on(saga, said["saw"]):
+        raise CommandRefused(act.name, f"{saga.state}, and it has moved on since entry {said['saw']}")
+    ask: Callable[..., Command] = getattr(runs, act.engine)
+    named = {name: value for name, value in said.items() if name != "record"}
+    records = [said["record"]] if "record" in said else []
+    return ask(saga.pk, *records, who=who, **named)
+
+
+def moved_on(saga: Saga, saw: int) -> bool:
+    """Return whether anything was decided about the saga after entry `saw`; what its services did is no decision."""
+    later = JournalEntry.objects.filter(run_id=saga.run_id, seq__gt=saw, saga=saga.pk)
+    return later.exclude(lane=str(Lane.SERVICE)).exists()
