@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -71,9 +68,6 @@ class CommandAdmin(ReadOnly):
     ordering = ("-id",)
     about = "What people asked for. The one who drives the run journals it and obeys."
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request)
-
     @admin.display(description="of")
     def whom(self, command: Command) -> SafeString:
         if command.saga:
@@ -83,7 +77,7 @@ class CommandAdmin(ReadOnly):
     @admin.display(description="became")
     def became(self, command: Command) -> SafeString:
         if command.handled_seq is None:
-            return words.chip("pending", "waits")
+            return words.chip(words.HELD, "waits")
         if not command.handled_seq:
             return words.chip("failed", f"refused: {command.refusal}")
         address = f"{links.run_page(command.run_id)}?after={command.handled_seq - 1}#journal"

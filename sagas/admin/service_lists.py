@@ -101,7 +101,7 @@ class LockAdmin(ForOrders):
 
     @admin.display(description="state")
     def drawn(self, row: LockableRow) -> SafeString:
-        return words.chip("pending", words.LOCKED, "pending") if row.state == PENDING else words.chip(row.state)
+        return words.chip(words.HELD, words.LOCKED) if row.state == PENDING else words.chip(row.state)
 
 
 class TicketAdmin(ForOrders):
@@ -122,11 +122,7 @@ class TicketAdmin(ForOrders):
 
     @admin.display(description="place")
     def place(self, ticket: Ticket) -> SafeString:
-        return (
-            words.chip("done", f"handed {ticket.record}")
-            if ticket.record
-            else words.chip("pending", "waits", "pending")
-        )
+        return words.chip("done", f"handed {ticket.record}") if ticket.record else words.chip(words.HELD, "waits")
 
 
 class LedgerAdmin(OfService):

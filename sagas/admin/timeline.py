@@ -14,7 +14,7 @@ from itertools import pairwise
 from sagas.admin.words import lasted
 from sagas.entries import Entry, Kind, Op
 
-LABELS, PLOT, END = 176, 840, 24  # pixels: names at the left, bars, room after the last one
+LABELS, PLOT, END = 176, 900, 24  # pixels: names at the left, bars, room after the last one
 ROW, HEAD, AXIS, HALF = 36, 34, 30, 12
 IDLE_MS = 4000
 EVENLY = 0.35  # the part of the width that goes by entries, not by time
@@ -77,6 +77,11 @@ class Mark:
     state: str
     words: str
     seq: int
+
+    @property
+    def is_far(self) -> bool:
+        """Whether its words have to stand to its left."""
+        return self.x > LABELS + PLOT * 3 // 4
 
 
 @dataclass(slots=True, kw_only=True)
@@ -163,7 +168,7 @@ class _Pen:
             self._bar(row, *self._open.pop(place), x, OUTCOMES[entry.kind], str(entry.detail.get("reason", "")))
         elif entry.kind is Kind.LOCK_DENIED and entry.detail.get("waiting"):
             if place in self._open:
-                self._bar(row, *self._open.pop(place), x, "done", "queued")
+                self._bar(row, *self._open.pop(place), x, "pending", "queued")
             self._waiting.setdefault(place, (entry, x))
         elif entry.kind is Kind.RETRY_SCHEDULED:
             self._waiting[place] = (entry, x)

@@ -10,6 +10,9 @@ from django.utils.safestring import SafeString
 
 from sagas.entries import iso_from_ms
 
+HELD = "held"  # a record that is locked: it says PENDING and is drawn as a padlock
+LOCKED = "PENDING"
+
 # What a saga, a run or a record is called, and how it is drawn.
 DRAWN: Mapping[str, str] = {
     "pending": "idle",
@@ -22,8 +25,8 @@ DRAWN: Mapping[str, str] = {
     "sold": "done",
     "confirmed": "done",
     "cancelled": "compensated",
+    HELD: "pending",
 }
-LOCKED = "PENDING"
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
@@ -32,11 +35,11 @@ def drawn(state: str) -> str:
     return DRAWN.get(state, state)
 
 
-def chip(state: str, word: str = "", shape: str = "") -> SafeString:
+def chip(state: str, word: str = "") -> SafeString:
     """Return a state as a glyph with its word."""
     return format_html(
         '<span class="state" data-state="{}"><i class="glyph" aria-hidden="true"></i>{}</span>',
-        shape or drawn(state),
+        drawn(state),
         word or state,
     )
 
