@@ -11,7 +11,7 @@ import secrets
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import User
-from django.db import IntegrityError, connections
+from django.db import IntegrityError
 
 from sagas.databases import atomic
 
@@ -27,13 +27,6 @@ def first_operator() -> str | None:
     """
     if settings.SAGA_PUBLIC:
         return None
-    try:
-        return _make()
-    finally:
-        connections["default"].close()
-
-
-def _make() -> str:
     if User.objects.filter(is_superuser=True).exists():
         return ""
     password = secrets.token_urlsafe(PASSWORD_BYTES)

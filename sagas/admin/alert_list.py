@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from sagas.admin import acts, filters, links, pages, words
@@ -78,9 +78,9 @@ class AlertAdmin(ReadOnly):
         return links.run_link(alert.saga.run_id)
 
     @admin.display(description="what to do")
-    def what_to_do(self, alert: Alert) -> SafeString:
+    def what_to_do(self, alert: Alert) -> SafeString | str:
         if alert.resolved_at_ms is not None:
-            return format_html("")
+            return ""
         saga, seen = alert.saga, f"saw={alert.saga.run.last_seq}"
         shown = [act for act in acts.offered().values() if act is not acts.RELEASE]
         pairs = ((links.act_form(saga.pk, act.name, seen), act.title, f"{act.title}: {saga.order}") for act in shown)

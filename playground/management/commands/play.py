@@ -9,6 +9,7 @@ import os
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError
+from django.db import connections
 
 from playground import embedded
 from playground.management.operator import first_operator
@@ -31,6 +32,7 @@ class Command(BaseCommand):
             raise CommandError(f"--port {port} (PORT) is not between 0 and 65535")
         prepare_databases()
         self._operator = first_operator()
+        connections["default"].close()  # who serves is another thread
         self._serve(host, port)
         self.stdout.write("bye")
 
