@@ -82,7 +82,7 @@ def test_an_operator_finds_a_stuck_saga_and_has_it_go_on(shared_play: Play, read
 def test_no_page_of_the_admin_scrolls_sideways_and_axe_finds_nothing(
     shared_play: Play, reader: ReaderOf, scheme: str
 ) -> None:
-    one = reader(shared_play.url, color_scheme=scheme)
+    one = reader(shared_play.url, color_scheme=scheme, viewport={"width": WIDTHS[0], "height": 900})
     run = stuck(one)
     page = one.open("/admin/")
     assert problems(page, WIDTHS[0]) == []
