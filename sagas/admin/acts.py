@@ -13,12 +13,24 @@ from django import forms
 
 from sagas import runs
 from sagas.entries import Lane
-from sagas.errors import CommandRefused
+from sagas.errors import SagaError
 from sagas.models import Command, JournalEntry, Saga
 
 LONGEST = 1000  # characters of a reason
 PERMISSION = "sagas.operate_saga"
 STUCK = "needs-operator"
+
+
+class MovedOn(SagaError):
+    """Something was decided about a saga since the operator looked at it."""
+
+    def __init__(self, saga: str, saw: int) -> None:
+        super().__init__(saga, saw)
+        self.saga = saga
+        self.saw = saw
+
+    def __str__(self) -> str:
+        return f"the saga has moved on since entry {self.saw}, which was the last one you saw"
 
 
 class Reasons(forms.Form):
@@ -72,14 +84,14 @@ RETRY = Act(
 RESOLVE = Act(
     name="resolve",
     title="Resolve with evidence",
-    says="The step that is stuck counts as settled, because you have seen that it is. Nothing is called.",
+    says="What it is stuck at counts as done, because you have seen that it is. It is not called again; the saga goes on.",
     form=Evidence,
     engine="resolve_saga",
 )
 RELEASE = Act(
     name="release",
     title="Release by force",
-    says="The lock is given back although its saga is not over. Whoever waits for it gets it.",
+    says="The record is taken from a saga that is not over. Whoever waits for it gets it, else it is free.",
     form=Record,
     engine="release_lock",
 )
@@ -93,11 +105,11 @@ def offered() -> Mapping[str, Act]:
 def perform(act: Act, saga: Saga, who: str, said: Mapping[str, Any]) -> Command:
     """Return the command that the engine took.
 
-    `said` is what the act's form has cleaned. Raises CommandRefused when the saga does not wait
-    for a person, or when it has moved on since the entry that the operator saw.
+    `said` is what the act's form has cleaned. Raises MovedOn when the operator has not seen the last
+    of it, and what the engine raises: RunUnknown, CommandRefused where it makes no sense.
     """
     if moved_on(saga, said["saw"]):
-        raise CommandRefused(act.name, f"{saga.state}, and it has moved on since entry {said['saw']}")
+        raise MovedOn(saga.pk, said["saw"])
     ask: Callable[..., Command] = getattr(runs, act.engine)
     named = {name: value for name, value in said.items() if name != "record"}
     records = [said["record"]] if "record" in said else []

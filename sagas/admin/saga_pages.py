@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from sagas.admin import acts, filters, links, pages, words
 from sagas.admin.readonly import ReadOnly
-from sagas.errors import CommandRefused
+from sagas.errors import CommandRefused, RunUnknown
 from sagas.models import Command, Saga
 
 PAGE, FORM = "sagas/admin/run.html", "sagas/admin/act.html"
@@ -90,7 +90,9 @@ class SagaAdmin(ReadOnly):
             return self._form(request, saga, wanted, answers)
         try:
             command = acts.perform(wanted, saga, request.user.get_username(), answers.cleaned_data)
-        except CommandRefused as error:
+        except RunUnknown as error:
+            raise Http404(str(error)) from None
+        except (CommandRefused, acts.MovedOn) as error:
             messages.error(request, f"Refused, and nothing was done: {error}.")
             return HttpResponseRedirect(links.saga_page(saga.pk))
         return HttpResponseRedirect(f"{links.saga_page(saga.pk)}?asked={command.pk}")
