@@ -128,8 +128,8 @@ def draw(entries: Sequence[Entry], lines: Sequence[Line]) -> Picture:
     places = _places(entries)
     pen = _Pen(bands, places[-1] if places else LABELS)
     for entry, x in zip(entries, places, strict=True):
-        if entry.kind in OF_THE_RUN:
-            picture.marks.append(Mark(x=x, y=AXIS, state="run", words=OF_THE_RUN[entry.kind], seq=entry.seq))
+        if words := _of_the_run(entry):
+            picture.marks.append(Mark(x=x, y=AXIS, state="run", words=words, seq=entry.seq))
         pen.put(entry, x)
     pen.lift()
     picture.ticks, picture.cuts = _ticks(entries, places), _cuts(entries, places)
@@ -208,6 +208,13 @@ class _Pen:
                 seq=began.seq,
             )
         )
+
+
+def _of_the_run(entry: Entry) -> str:
+    """Return what happened to the run as a whole: its driver died or was followed, or a person held it."""
+    if entry.kind is Kind.OPERATOR_ACTED and not entry.saga:
+        return _act(entry)
+    return OF_THE_RUN.get(entry.kind, "")
 
 
 def _half(row: Row, entry: Entry) -> int:

@@ -94,6 +94,12 @@ def test_crashes_are_marked_on_the_run_and_acts_on_the_saga() -> None:
     ]
 
 
+def test_what_a_person_does_to_the_whole_run_is_marked_on_the_run() -> None:
+    shown = picture(started(), replace(operator("pause"), saga=""))
+    assert [mark.words for mark in shown.marks] == ["pause by ada"]
+    assert shown.bands[0].marks == []
+
+
 def test_what_a_service_did_is_a_dot_whether_or_not_anybody_heard() -> None:
     shown = picture(started(), called(FIRST), effect(FIRST), unknown(FIRST))
     (bar,), (dot,) = shown.bands[0].rows[FIRST].bars, shown.bands[0].rows[FIRST].dots
