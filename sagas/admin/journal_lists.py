@@ -15,7 +15,7 @@ from sagas.models import Command, JournalEntry, Step
 class EntryAdmin(ReadOnly):
     """Every fact of every run; a run's own page has its journal in order."""
 
-    list_display = ("place", "at", "lane", "kind", "order", "step", "op", "attempt", "key", "holds")
+    list_display = ("place", "at", "lane", "kind", "order", "step", "op", "tried", "key", "holds")
     list_display_links = None
     list_filter = (filters.RareKinds,)
     ordering = ("-id",)
@@ -29,6 +29,10 @@ class EntryAdmin(ReadOnly):
     @admin.display(description="at")
     def at(self, entry: JournalEntry) -> SafeString:
         return words.moment(entry.at_ms)
+
+    @admin.display(description="attempt")
+    def tried(self, entry: JournalEntry) -> int | str:
+        return entry.attempt or ""
 
     @admin.display(description="detail")
     def holds(self, entry: JournalEntry) -> str:

@@ -30,6 +30,7 @@ class ReadOnly(ModelAdmin):
     sortable_by = ()
     view_on_site = False
     change_list_template = "sagas/admin/list.html"
+    change_form_template = "sagas/admin/record.html"
     search_fields = ("pk",)  # so that there is a box; `jump` and `found` say what it does
     search_help_text = SEARCH_HELP
     about = ""

@@ -14,7 +14,7 @@ from itertools import pairwise
 from sagas.admin.words import lasted
 from sagas.entries import Entry, Kind, Op
 
-LABELS, PLOT, END = 176, 900, 24  # pixels: names at the left, bars, room after the last one
+LABELS, PLOT, END = 176, 900, 56  # pixels: names at the left, bars, room after the last one
 ROW, HEAD, AXIS, HALF = 36, 34, 30, 12
 IDLE_MS = 4000
 EVENLY = 0.35  # the part of the width that goes by entries, not by time

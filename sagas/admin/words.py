@@ -45,12 +45,12 @@ def chip(state: str, word: str = "") -> SafeString:
 
 
 def ago(now_ms: int, then_ms: int) -> str:
-    """Return how long ago something was: `12 s`, `4 min`, `3 h`, `2 d`."""
+    """Return how long ago something was: `0 s`, `12 s`, `4 min`, `3 h`, `2 d`."""
     seconds = max(0, now_ms - then_ms) // 1000
     for unit, length in _UNITS:
         if seconds >= length:
             return f"{seconds // length} {unit}"
-    return "now"
+    return "0 s"
 
 
 def lasted(ms: int) -> str:

@@ -16,6 +16,8 @@ from sagas.models import Run, Saga
 from tests.integration import crowd
 from tests.integration.admin import client_of
 
+pytestmark = pytest.mark.xdist_group("crowd")  # one process makes the crowd, once
+
 QUERIES = 9  # that a list may make; the session and the user are two of them
 LISTS = (
     *("sagas/run", "sagas/saga", "sagas/step", "sagas/journalentry", "sagas/command", "sagas/alert"),
