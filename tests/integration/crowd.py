@@ -63,7 +63,8 @@ def fill() -> None:
     """Insert the crowd: a run, its saga, a step, an entry, an alert and a unit of stock, each many times."""
     run = create_run(scenario(stock=1))
     saga = Saga.objects.get(run=run)
-    entry = JournalEntry.objects.create(run=run, seq=1, at_ms=1, lane="observer", kind="run-finished")
+    acted = {"action": "cancel", "who": "ada", "why": "a test", "saw": 1}
+    entry = JournalEntry.objects.create(run=run, seq=1, at_ms=1, lane="observer", kind="operator-acted", detail=acted)
     alert = Alert.objects.create(saga=saga, step="charge-payment", reason="declined", raised_at_ms=1)
     _multiply(run, id=RUN, created_at=BEGAN, state="'finished'", last_seq="1")
     _multiply(saga, id=SAGA, run_id=RUN, created_at=BEGAN, state=STATE, cause=CAUSE, order="'ord-' || (8412 + i %% 8)")
