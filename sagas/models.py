@@ -6,9 +6,15 @@ same transaction as the entries (`sagas.journal`). Nothing else writes them once
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
+from django.db.models.fields.json import KT
 
 from sagas.entries import Entry, Kind, Lane, Op, iso_from_ms
+
+RARE_KINDS = (Kind.OPERATOR_ACTED, Kind.SAGA_NEEDS_OPERATOR, Kind.ORCHESTRATOR_CRASHED)
+BAD_STEPS = ("stuck", "unknown")
 
 
 class Run(models.Model):
@@ -43,25 +49,77 @@ class Run(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["leased_until"], name="run_due", condition=models.Q(state="running")),
-            models.Index(fields=["-created_at"], name="run_newest"),
+            models.Index(fields=["-created_at", "-id"], name="run_newest"),
+            models.Index(fields=["state", "-created_at", "-id"], name="run_by_state"),
+            models.Index(fields=["definition", "-created_at", "-id"], name="run_by_definition"),
         ]
 
     def __str__(self) -> str:
         return self.id
 
 
+class OfRun:
+    """A column that repeats the run's own and is filled with it when a saga is made.
+
+    A list of sagas is filtered and sorted by it, which no index could do across a join.
+    """
+
+    name: str
+
+    def pre_save(self, model_instance: Any, add: bool) -> Any:
+        if add:
+            setattr(model_instance, self.name, getattr(model_instance.run, self.name))
+        return getattr(model_instance, self.name)
+
+
+class TextOfRun(OfRun, models.CharField):  # type: ignore[type-arg]
+    pass
+
+
+class TimeOfRun(OfRun, models.DateTimeField):  # type: ignore[type-arg]
+    pass
+
+
 class Saga(models.Model):
-    """One saga of a run. `id` is the run's id and the saga's number in it."""
+    """One saga of a run. `id` is the run's id and the saga's number in it.
+
+    `cause_step` and `cause_outcome` are the database's own reading of `cause`.
+    """
 
     id = models.CharField(primary_key=True, max_length=20)
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="sagas")
     index = models.PositiveSmallIntegerField()
-    order = models.CharField(max_length=100, db_index=True)
-    state = models.CharField(max_length=16, default="pending", db_index=True)
+    order = models.CharField(max_length=100)
+    state = models.CharField(max_length=16, default="pending")
     cause = models.JSONField(null=True, blank=True)
+    definition = TextOfRun(max_length=100, editable=False)
+    created_at = TimeOfRun(editable=False)
+    cause_step = models.GeneratedField(
+        expression=KT("cause__step"), output_field=models.CharField(max_length=100, null=True), db_persist=True
+    )
+    cause_outcome = models.GeneratedField(
+        expression=KT("cause__outcome"), output_field=models.CharField(max_length=16, null=True), db_persist=True
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "index"], name="saga_of_run")]
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="saga_newest"),
+            models.Index(fields=["state", "-created_at", "-id"], name="saga_by_state"),
+            models.Index(fields=["order", "-created_at", "-id"], name="saga_by_order"),
+            models.Index(fields=["definition", "-created_at", "-id"], name="saga_by_definition"),
+            models.Index(
+                fields=["cause_step", "-created_at", "-id"],
+                name="saga_by_cause_step",
+                condition=models.Q(cause_step__isnull=False),
+            ),
+            models.Index(
+                fields=["cause_outcome", "-created_at", "-id"],
+                name="saga_by_cause_outcome",
+                condition=models.Q(cause_outcome__isnull=False),
+            ),
+        ]
+        permissions = [("operate_saga", "Can act on a saga that waits for a person")]
 
     def __str__(self) -> str:
         return f"{self.order} ({self.id})"
@@ -84,6 +142,9 @@ class Step(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["saga", "index"], name="step_of_saga")]
+        indexes = [
+            models.Index(fields=["id"], name=f"step_{state}", condition=models.Q(state=state)) for state in BAD_STEPS
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} of {self.saga_id}"
@@ -109,6 +170,10 @@ class JournalEntry(models.Model):
     class Meta:
         verbose_name_plural = "journal entries"
         constraints = [models.UniqueConstraint(fields=["run", "seq"], name="entry_of_run")]
+        indexes = [
+            models.Index(fields=["id"], name=f"entry_{kind.name.lower()}", condition=models.Q(kind=str(kind)))
+            for kind in RARE_KINDS
+        ]
 
     def __str__(self) -> str:
         return f"{self.run_id} #{self.seq} {self.kind} at {iso_from_ms(self.at_ms)}"
@@ -140,7 +205,14 @@ class Alert(models.Model):
     resolved_at_ms = models.BigIntegerField(null=True, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["raised_at_ms"], name="alert_open", condition=models.Q(resolved_at_ms=None))]
+        indexes = [
+            models.Index(fields=["raised_at_ms"], name="alert_open", condition=models.Q(resolved_at_ms=None)),
+            models.Index(
+                fields=["-resolved_at_ms", "-id"],
+                name="alert_answered",
+                condition=models.Q(resolved_at_ms__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.saga_id}: {self.reason}"

@@ -29,6 +29,7 @@ class LockableRow(models.Model):
     class Meta:
         abstract = True
         constraints = [models.UniqueConstraint(fields=["world", "record"], name="%(app_label)s_%(class)s_record")]
+        indexes = [models.Index(fields=["id"], name="%(app_label)s_%(class)s_held", condition=models.Q(state=PENDING))]
 
     def __str__(self) -> str:
         return f"{self.record} {self.state} {self.owner}".rstrip()

@@ -64,6 +64,7 @@ def test_a_port_that_is_none_is_named(tmp_path: Path, port: str) -> None:
 
 def test_ctrl_c_in_the_middle_of_a_run_is_clean_and_the_next_start_goes_on(live_play: Callable[..., Play]) -> None:
     server = live_play()
+    password = told_once(server)
     made = httpx.post(f"{server.url}/api/runs", json={"latency_ms": 400}, timeout=10).json()
     with httpx.stream("GET", f"{server.url}/healthz", timeout=10) as answer:
         assert answer.status_code == 200
@@ -75,11 +76,23 @@ def test_ctrl_c_in_the_middle_of_a_run_is_clean_and_the_next_start_goes_on(live_
     assert "Traceback" not in server.output
     assert server.output.rstrip().endswith("bye")
 
+    server.lines.clear()
     server.start()
+    assert [line for line in server.lines if line.startswith("Admin: ")] == [f"Admin: {server.url}/admin/\n"]
+    assert password not in server.output
     assert finished(server, made["id"])["sagas"][0]["state"] == "completed"
     kinds = [e["kind"] for e in httpx.get(f"{server.url}/api/runs/{made['id']}/journal").json()["entries"]]
     assert kinds.count("orchestrator-recovered") == 1
     assert kinds[-1] == "run-finished"
+
+
+def told_once(server: Play) -> str:
+    """Return the password of the first admin user: the start has printed it, and no file has it."""
+    (line,) = [line for line in server.lines if line.startswith("Admin: ")]
+    assert line.startswith(f"Admin: {server.url}/admin/  user operator  password ")
+    password = line.split()[5]
+    assert not any(password.encode() in file.read_bytes() for file in server.data.rglob("*") if file.is_file())
+    return password
 
 
 def finished(server: Play, run: str) -> dict[str, object]:

@@ -9,8 +9,10 @@ import os
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError
+from django.db import connections
 
 from playground import embedded
+from playground.management.operator import first_operator
 from sagas.management.ready import pace_ms, prepare_databases
 from sagas.worker import Pace
 
@@ -29,6 +31,8 @@ class Command(BaseCommand):
         if not 0 <= port <= 65535:
             raise CommandError(f"--port {port} (PORT) is not between 0 and 65535")
         prepare_databases()
+        self._operator = first_operator()
+        connections["default"].close()  # who serves is another thread
         self._serve(host, port)
         self.stdout.write("bye")
 
@@ -78,5 +82,7 @@ class Command(BaseCommand):
 
     def _greet(self, host: str, port: int) -> None:
         shown = f"[{host}]" if ":" in host else host
+        if self._operator is not None:
+            self.stdout.write(f"Admin: http://{shown}:{port}/admin/{self._operator}")
         self.stdout.write(f"Ready: http://{shown}:{port}/")
         self.stdout.flush()

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("inventory", "0003_events")]
+    dependencies = [("inventory", "0004_held_locks")]
 
     operations = [
         migrations.AddField(
