@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django.urls import Resolver404, resolve, reverse
 
-from playground import scenario_words
+from playground import links, scenario_words
+from playground.links import LinkUnknown
 from playground.scenario import Scenario, ScenarioInvalid
 from playground.scene import Fold, idle_scene
 from sagas import catalog, journal
@@ -95,11 +96,13 @@ def of_address(address: str) -> Subject:
         if parts.path == LAB:
             return of_lab(parts.query)
         found = resolve(parts.path)
+        if found.url_name == "short":
+            return of_lab(links.query_of(found.kwargs["slug"]))
         if found.url_name == "run":
             asked = dict(parse_qsl(parts.query))
             at = asked.get("at", "")
             return of_run(found.kwargs["run_id"], saga_id=asked.get("saga", ""), at=int(at) if at.isdecimal() else None)
-    except (Resolver404, RunUnknown, ScenarioInvalid) as error:
+    except (Resolver404, RunUnknown, ScenarioInvalid, LinkUnknown) as error:
         raise NothingToShow(address) from error
     raise NothingToShow(address)
 

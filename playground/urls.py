@@ -44,6 +44,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("lab/check/", lab.check, name="lab-check"),
     path("links/", links.make, name="link"),
     path("s/<slug:slug>/", links.follow, name="short"),
+    path("s/<slug:slug>/card.png", cards.short, name="short-card"),
     path("lab/thousand/", thousand.page, name="lab-thousand"),
     path("lab/thousand/open/", thousand.open_run, name="lab-thousand-open"),
     path("runs/<str:run_id>/", run.page, name="run"),

@@ -18,11 +18,11 @@ ASKS: Mapping[str, tuple[str, str]] = {
         "Pause a run",
         "No call, settlement or delivery begins any more; what is under way ends. 409 for a run that is paused.",
     ),
-    "resume": ("Resume a paused run", "409 unless it is paused."),
     "step": (
         "Let a paused run make one move",
         "One call with its outcome, one settlement, or one delivery of an event.",
     ),
+    "resume": ("Resume a paused run", "409 unless it is paused."),
     "cancel": (
         "Cancel a run",
         "Sagas that may still turn back undo what they did. 409 where none can, and in mode choreography.",

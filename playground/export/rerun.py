@@ -246,8 +246,13 @@ def _ask(run: str, saga: str, act: Mapping[str, Any]) -> None:
     from sagas.models import Command
 
     try:
+        said = {"who": act["who"], "why": act["why"]}
         if act["action"] == "retry":
-            runs.retry_saga(saga, who=act["who"], why=act["why"])
+            runs.retry_saga(saga, **said)
+        elif act["action"] == "resolve":
+            runs.resolve_saga(saga, evidence=act["evidence"], **said)
+        elif act["action"] == "release-lock":
+            runs.release_lock(saga, act["record"], **said)
         else:
             Command.objects.create(run_id=run, saga=saga, kind=act["action"], who=act["who"], why=act["why"])
             runs.wake(run)

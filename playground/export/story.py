@@ -126,6 +126,7 @@ def _acts(taken: Taken) -> Iterator[dict[str, Any]]:
                 "action": action,
                 "who": str(entry.detail.get("who", "")),
                 "why": str(entry.detail.get("why", "")),
+                **{name: entry.detail[name] for name in ("evidence", "record") if name in entry.detail},
                 "after": _last_wait(_own(taken, before, entry.order)),
                 "finishes": sum(e.kind is Kind.RUN_FINISHED for e in before),
             }

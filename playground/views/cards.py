@@ -10,7 +10,8 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
 from django.views.decorators.http import require_safe
 
-from playground import card, subjects
+from playground import card, links, subjects
+from playground.links import LinkUnknown
 from playground.scenario import ScenarioInvalid
 from playground.subjects import Subject
 from sagas.errors import RunUnknown
@@ -41,6 +42,15 @@ def lab(request: HttpRequest) -> HttpResponse:
     except ScenarioInvalid as error:
         return _refused(str(error))
     return _card(request, subject, YEAR)
+
+
+@require_safe
+def short(request: HttpRequest, slug: str) -> HttpResponse:
+    """Return the card of the scenario that is kept under a short link."""
+    try:
+        return _card(request, subjects.of_lab(links.query_of(slug)), YEAR)
+    except LinkUnknown as error:
+        raise Http404(str(error)) from None
 
 
 def _card(request: HttpRequest, subject: Subject, seconds: int) -> HttpResponse:

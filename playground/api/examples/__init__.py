@@ -1,7 +1,7 @@
 """Examples of every operation of the API, by method and path, and the shell lines that try them.
 
 An operation without examples fails a test. To add some, write them into a room beside this one and
-name that in ROOMS. `RUN` and `STUCK` stand for the ids of the two runs that the examples of
+name that in ROOMS. `RUN`, `STUCK` and the like stand for the ids of runs that the examples of
 `POST /api/runs` start; in a shell line they are asked for first.
 """
 
@@ -11,13 +11,16 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 
-from playground.api.examples import exports, runs, sagas, scenarios
-from playground.api.examples.one import HOST, RUN, STUCK, Example
+from playground.api.examples import asks, exports, forks, runs, sagas, scenarios
+from playground.api.examples.one import HOST, SLOW, Example
+from playground.api.examples.runs import STARTED
 
-__all__ = ["EXAMPLES", "HOST", "RUN", "STUCK", "Example", "shell"]
+__all__ = ["EXAMPLES", "HOST", "SLOW", "STARTED", "Example", "shell"]
 
 ROOMS: Sequence[Mapping[str, Sequence[Example]]] = (
     runs.EXAMPLES,
+    asks.EXAMPLES,
+    forks.EXAMPLES,
     exports.EXAMPLES,
     sagas.EXAMPLES,
     scenarios.EXAMPLES,
@@ -30,12 +33,15 @@ STUCK_SECONDS = 1  # which its run takes to get stuck, and more
 
 def shell(method: str, path: str, example: Example) -> str:
     """Return the lines to paste into a shell that send an example to a playground on this machine."""
-    lines = []
-    if RUN in example.id:
-        lines.append(f"RUN={_id_of(runs.ORDER)}")
-    if STUCK in example.id:
-        lines += [f"RUN={_id_of(runs.STUCK_ORDER)}", f"sleep {STUCK_SECONDS}"]
-    asked = path.replace("{id}", example.id.replace(RUN, "$RUN").replace(STUCK, "$RUN"))
+    lines, shown = [], example.id
+    for run, body in runs.STARTED.items():
+        if run in example.id:
+            lines.append(f"RUN={_id_of(body)}")
+            lines += [f"sleep {STUCK_SECONDS}"] if body is runs.STUCK_ORDER else []
+            shown = example.id.replace(run, "$RUN")
+    if example.after:
+        lines.append(_curl("POST", f"/api/runs/$RUN/{example.after}", None))
+    asked = path.replace("{id}", shown)
     query = "&".join(f"{key}={value}" for key, value in example.query.items())
     return "\n".join([*lines, _curl(method, f"{asked}?{query}" if query else asked, example.body)])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from playground.api.examples.one import HOST, RUN, STUCK, Example, problem
+from playground.api.examples.one import BY_HAND, HELD, HOST, RUN, SLOW, STUCK, Example, problem
 
 ORDER: Mapping[str, Any] = {
     "faults": [{"step": "charge-payment", "kind": "lost-reply", "times": 1}],
@@ -19,6 +19,14 @@ STUCK_ORDER: Mapping[str, Any] = {
     ],
     "compensation_retry": {"initial_ms": 0},
     "latency_ms": 0,
+}
+SLOW_ORDER: Mapping[str, Any] = {"latency_ms": 5000, "timeout_ms": 60000}
+STARTED: Mapping[str, Mapping[str, Any]] = {
+    RUN: ORDER,
+    STUCK: STUCK_ORDER,
+    BY_HAND: STUCK_ORDER,
+    HELD: STUCK_ORDER,
+    SLOW: SLOW_ORDER,
 }
 NO_RUN = problem("id", "no run 'nothing'")
 
@@ -103,6 +111,9 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     "POST /api/runs": (
         Example(name="a lost reply", body=ORDER, status=201, answer=made(RUN)),
         Example(name="an undo that gets stuck", body=STUCK_ORDER, status=201, answer=made(STUCK)),
+        Example(name="one that is settled by hand", body=STUCK_ORDER, status=201, answer=made(BY_HAND)),
+        Example(name="one that keeps its lock", body=STUCK_ORDER, status=201, answer=made(HELD)),
+        Example(name="one that takes its time", body=SLOW_ORDER, status=201, answer=made(SLOW)),
         Example(name="all default", body={}, status=201, answer=made(RUN)),
         Example(
             name="a wrong field",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from playground.api.examples.one import RUN, STUCK, Example, problem
+from playground.api.examples.one import BY_HAND, HELD, RUN, STUCK, Example, problem
 
 EXAMPLES: Mapping[str, Sequence[Example]] = {
     "POST /api/sagas/{id}/retry": (
@@ -24,6 +24,38 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         ),
         Example(
             name="no such saga", id="nothing-1", body={}, status=404, answer=problem("saga", "no saga 'nothing-1'")
+        ),
+    ),
+    "POST /api/sagas/{id}/resolve": (
+        Example(
+            name="done by hand",
+            id=f"{BY_HAND}-1",
+            body={"who": "ada", "why": "Inventory cannot be reached", "evidence": "counted on the shelf: unit-1"},
+            status=202,
+            answer={"id": f"{BY_HAND}-1", "state": "accepted"},
+        ),
+        Example(
+            name="without evidence",
+            id=f"{STUCK}-1",
+            body={"who": "ada", "why": "it looks fine"},
+            status=422,
+            answer=problem("evidence", "is missing"),
+        ),
+    ),
+    "POST /api/sagas/{id}/release": (
+        Example(
+            name="by force",
+            id=f"{HELD}-1",
+            body={"who": "ada", "why": "others wait for it", "record": "unit-1"},
+            status=202,
+            answer={"id": f"{HELD}-1", "state": "accepted"},
+        ),
+        Example(
+            name="a record that it does not hold",
+            id=f"{HELD}-1",
+            body={"who": "ada", "why": "others wait for it", "record": "unit-2"},
+            status=409,
+            answer=problem("id", "a release makes no sense"),
         ),
     ),
 }
