@@ -19,7 +19,7 @@ from sagas.entries import Entry, Kind, Op
 
 TITLES: Mapping[str, str] = {
     "money": "Money is conserved",
-    "stock": "Nothing is sold twice",
+    "stock": "Nothing is oversold",
     "once": "One charge per order",
     "pending": "Nothing stays pending",
     "end": "It ends in an allowed way",
@@ -35,11 +35,13 @@ WAITING, FORBIDDEN = Kind.SAGA_NEEDS_OPERATOR, {Kind.SAGA_ABANDONED: "abandoned"
 
 
 class Lights:
-    """The six lights of a run. `price` is what one order costs, in cents; `stock` what there was to sell."""
+    """The six lights of a run. `price` is what one order costs, in cents; of `stock` units `kept_back` are not for sale."""
 
-    def __init__(self, definition: SagaDefinition, records: Records, *, price: int, stock: int) -> None:
+    def __init__(
+        self, definition: SagaDefinition, records: Records, *, price: int, stock: int, kept_back: int = 0
+    ) -> None:
         self._index = {step.name: n for n, step in enumerate(definition.steps)}
-        self._records, self._price, self._stock = records, price, stock
+        self._records, self._price, self._stock, self._kept_back = records, price, stock, kept_back
         self._lights = {name: Spans(_light("idle", "Not judged yet.")) for name in TITLES}
         self._first: dict[str, int] = {}
         self._paid: Counter[str] = Counter()
@@ -103,14 +105,17 @@ class Lights:
         if kind in wording.SETTLEMENTS:
             return
         self._promised += amount
+        seller = wording.title(str(entry.detail["service"]))
+        against = self._promised - max(0, self._stock - self._kept_back)
         if self._promised > self._stock:
-            text = f"Inventory has promised {self._promised} and has {self._stock}."
-            self._red("stock", entry.seq, text)
+            self._red("stock", entry.seq, f"{seller} has promised {self._promised} and has {self._stock}.")
+        elif against > 0:
+            self._red("stock", entry.seq, f"{seller} has promised {against} of what it keeps back.")
         else:
             self._fine("stock", entry.seq, f"{self._promised} of {self._stock} in stock are promised.")
 
     def _order(self, entry: Entry, kind: str, amount: int) -> None:
-        if kind == "confirm":
+        if kind in ("confirm", "send"):
             self._confirmed.add(entry.order)
 
     def _turned(self, entry: Entry) -> None:
@@ -188,8 +193,9 @@ class Lights:
 
 _LEDGERS: Mapping[str, Callable[[Lights, Entry, str, int], None]] = {
     "payments": Lights._money,
-    "inventory": Lights._shelf,
+    **dict.fromkeys(wording.SELLERS, Lights._shelf),
     "orders": Lights._order,
+    "mail": Lights._order,
 }
 WORDS = {"done": "holds", "failed": "broken", "pending": "waits", "idle": "open"}
 

@@ -19,7 +19,7 @@ class Reading:
 
     def __init__(self, plan: RunPlan, definition: SagaDefinition, saga: str, order: str, *, price: int) -> None:
         self.records = Records(definition)
-        self.lights = Lights(definition, self.records, price=price, stock=plan.stock)
+        self.lights = Lights(definition, self.records, price=price, stock=plan.stock, kept_back=plan.keep_back)
         self.trace = Trace(definition, saga)
         self.beliefs = Beliefs(plan, definition, saga, order)
         self._telling = Telling()

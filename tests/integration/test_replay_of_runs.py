@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from playground.facts import price_in
 from playground.replay.reading import Reading
 from playground.scenario import Scenario, ScenarioInvalid
 from sagas import catalog
@@ -26,9 +27,10 @@ WORLDS: tuple[dict[str, Any], ...] = (
     {"orders": 2, "stock": 1, "lock": "off"},
     {"orders": 2, "stock": 1, "lock": "naive"},
     {"orders": 3, "stock": 1, "lock": "wait"},
+    {"orders": 2, "stock": 2, "keep_back": 1, "lock": "off"},
 )
+TRIPS = tuple((step.name, kind) for step in catalog.TRIP.steps for kind in ("decline", "timeout", "lost-reply"))
 LAST = fault("book-delivery", "decline")
-PRICE = 4900
 
 
 def asked() -> Iterator[dict[str, Any]]:
@@ -40,6 +42,8 @@ def asked() -> Iterator[dict[str, Any]]:
         told = [{"step": step, "kind": kind, "on": on}, *([LAST] if on == "compensation" else [])]
         for world in (WORLDS[n % len(WORLDS)], WORLDS[(n + 2) % len(WORLDS)]):
             yield {"mode": mode, "faults": told, **world}
+    for mode, (step, kind) in product(MODES, TRIPS):
+        yield {"saga": "trip", "mode": mode, "faults": [{"step": step, "kind": kind}], "orders": 2, "stock": 1}
 
 
 def sound(value: dict[str, Any]) -> Scenario | None:
@@ -58,7 +62,8 @@ def runs(engine_databases: None) -> list[tuple[Scenario, SimulatedRun, Reading]]
 
 
 def reading_of(scenario: Scenario, run: SimulatedRun) -> Reading:
-    reading = Reading(scenario.plan(), catalog.ORDER, f"{run.run}-1", "ord-8412", price=PRICE)
+    definition, price = catalog.definition(scenario.saga), price_in(run.entries)
+    reading = Reading(scenario.plan(), definition, f"{run.run}-1", "ord-8412", price=price)
     for entry in run.entries:
         reading.add(entry)
     return reading
@@ -68,8 +73,8 @@ def expected(run: SimulatedRun) -> dict[str, bool]:
     """Return which lights must be red, by what the services' own databases count."""
     facts = run.facts
     return {
-        "money": facts["charged"] - facts["refunded"] != facts["orders_confirmed"] * PRICE,
-        "stock": facts["oversold"] > 0,
+        "money": facts["charged"] - facts["refunded"] != facts["orders_confirmed"] * price_in(run.entries),
+        "stock": facts["oversold"] > 0 or facts["kept_back_sold"] > 0,
         "once": facts["double_charges"] > 0,
         "pending": facts["pending"] > 0,
         "end": bool({"abandoned", "lost"}.intersection(run.states)),
