@@ -24,6 +24,7 @@ from sagas.plan import RunPlan
 from sagas.services import boxes
 from sagas.services.base import Answer, Call, Refused, Service, Verdict
 from sagas.services.events import Event, Subscription, Subscriptions, event_id
+from sagas.services.unlocked import Seen
 
 Attempt = tuple[str, str, Op | None, int]
 
@@ -123,7 +124,7 @@ class Rebuild:
         service, n = _number(effect)
         step, seen = self._definition.step(effect.step), None
         if self._services[service].looks_first(step.action, self._plan.lock):
-            seen = effect.detail["record"]
+            seen = Seen((effect.detail["record"],), Refused(LOCKED))
         answer = self._deliver(effect, self._handler(effect), seen)
         if [row.n for row in answer.rows[:1]] != [n]:
             raise WorldNotRebuilt(service, f"row {n} was not written again: {answer.verdict} {answer.reason}".strip())

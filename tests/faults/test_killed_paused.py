@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
-from tests.language import sentence_violations
 
 from sagas import catalog
 from sagas.entries import Entry, Kind, entry_from_json
+from sagas.language import sentence_violations
 from tests.pauses import moves, pause_violations
 from tests.play import Play
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.language import sentence_violations
 
 from sagas import catalog
 from sagas.entries import Entry, Kind
 from sagas.errors import PlanInvalid
 from sagas.forks import fork_run
+from sagas.language import sentence_violations
 from sagas.models import Run
 from sagas.observer import witness
 from sagas.projection import project

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
-from tests.language import sentence_violations
 
 from playground.sentences import sentence
 from playground.shown import run_shown
 from sagas import catalog
 from sagas.entries import Kind, Lane, Op
 from sagas.errors import CommandIncomplete, CommandRefused, RunUnknown
+from sagas.language import sentence_violations
 from sagas.models import Command
 from sagas.runs import create_run, release_lock, resolve_saga, retry_saga
 from tests.engine import Finished, drive, fault, finish, read, scenario

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.language import sentence_violations
 
 from sagas import catalog
 from sagas.entries import Entry, Kind, Op
 from sagas.errors import CommandRefused
+from sagas.language import sentence_violations
 from sagas.models import Command, Run, Saga
 from sagas.orchestrator import Driver
 from sagas.runs import ask_run, create_run
