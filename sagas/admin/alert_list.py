@@ -36,7 +36,9 @@ class AlertAdmin(ReadOnly):
         return super().get_queryset(request).select_related("saga__run").prefetch_related(steps)
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        return (*COLUMNS, "what_to_do") if request.user.has_perm(acts.PERMISSION) else COLUMNS
+        if not request.user.has_perm(acts.PERMISSION):
+            return COLUMNS
+        return (*COLUMNS[:2], "what_to_do", *COLUMNS[2:])  # in sight where the table is wider than the page
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
