@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from playground import scenario_query
+from playground import scenario_query, wording
 from playground.scenario import FaultSpec, Scenario
 from playground.scenario_errors import ScenarioInvalid
 from sagas.definition import SagaDefinition, Step
@@ -60,11 +60,27 @@ class ForkForm:
     errors: Sequence[Any] = field(default_factory=tuple)
 
 
+PLAIN: dict[str, str] = {
+    "decline": "refuses",
+    "error": "answers 500",
+    "timeout": "never arrives",
+    "lost-reply": "is done, its answer lost",
+    "duplicate": "is delivered twice",
+    "late": "arrives late",
+    "crash-before": "orchestrator dies before",
+    "crash-after": "orchestrator dies after",
+    "drop-event": "its event is dropped",
+}
+
+
 def form_of(scenario: Scenario, definition: SagaDefinition, errors: Sequence[Any] = ()) -> ForkForm:
     """Return the form with the scenario's own faults chosen."""
-    texts = [scenario_query.fault_text(fault.model_dump()) for fault in scenario.faults]
-    shown: dict[str, str] = {}
-    others = [text for text in texts if shown.setdefault(text.partition(":")[0], text) is not text]
+    shown: dict[str, tuple[str, str]] = {}
+    others = []
+    for fault in scenario.faults:
+        text = scenario_query.fault_text(fault.model_dump())
+        if shown.setdefault(text.partition(":")[0], (text, _words(fault)))[0] is not text:
+            others.append(text)
     steps = [
         {"name": step.name, "menus": [_menu(step, scenario.mode, back, shown) for back in (False, True)]}
         for step in definition.steps
@@ -81,13 +97,20 @@ def faults_of(scenario: Scenario, texts: Sequence[str]) -> list[FaultSpec]:
     return Scenario.parse({**scenario.compact(), "faults": value.get("faults", [])}).faults
 
 
-def _menu(step: Step, mode: str, back: bool, shown: dict[str, str]) -> Menu | None:
+def _words(fault: FaultSpec) -> str:
+    """Return a fault that no menu offers, in the words of those that it does."""
+    times = "always" if fault.times is None else wording.times(fault.times)
+    only = "" if fault.saga is None else f", order {fault.saga + 1} only"
+    return f"{PLAIN[fault.kind]}, {times}{only}"
+
+
+def _menu(step: Step, mode: str, back: bool, shown: dict[str, tuple[str, str]]) -> Menu | None:
     if back and (step.compensation is None or mode == "none"):
         return None
     call = f"{step.name}.compensation" if back else step.name
     options = [(f"{call}:{kind}", word) for kind, word in (*(BACK if back else THERE), *BY_MODE[mode])]
-    chosen = shown.get(call, "")
+    chosen, words = shown.get(call, ("", ""))
     if chosen and chosen not in dict(options):
-        options.append((chosen, chosen.partition(":")[2]))
+        options.append((chosen, words))
     name = step.compensation_name if back else step.name
     return Menu(label=f"What {name} does", options=[WELL, *options], chosen=chosen)

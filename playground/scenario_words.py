@@ -20,8 +20,8 @@ KINDS: Mapping[str, str] = {
 }
 MODES: Mapping[str, str] = {
     "orchestration": "One orchestrator drives {}.",
-    "choreography": "Nobody drives {}: five services react to each other.",
-    "none": "Five calls in a row for {}, and no way back.",
+    "choreography": "Nobody drives {}: services react to each other.",
+    "none": "One call after the other for {}, and no way back.",
 }
 LOCKS: Mapping[str, str] = {
     "off": " Nothing is locked.",
