@@ -11,7 +11,7 @@ from tests.browser.checks import SCHEMES, SHIFT, WIDTHS, problems, shifted, watc
 from tests.browser.conftest import PATIENCE_MS, Reader
 from tests.play import Play
 
-BRISK = "/acts/0/?fault=notify-warehouse:error&latency_ms=120"
+BRISK = "/acts/0/?fault=notify-warehouse:error&latency_ms=120&timeout_ms=20000"
 
 ReaderOf = Callable[..., Reader]
 
@@ -78,7 +78,7 @@ def test_in_one_database_the_same_error_rubs_everything_out(shared_play: Play, r
 
 def test_until_the_run_ends_the_writes_stand_in_pencil(shared_play: Play, reader: ReaderOf) -> None:
     one = reader(shared_play.url)
-    page = one.open("/acts/0/?fault=notify-warehouse:error&latency_ms=900")
+    page = one.open("/acts/0/?fault=notify-warehouse:error&latency_ms=900&timeout_ms=20000")
     run_order(page)
     expect(page.locator("#svc-inventory")).to_have_attribute("data-state", "done", timeout=PATIENCE_MS)
     expect(page.locator("#one .word")).to_be_hidden()

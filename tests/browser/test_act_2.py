@@ -13,7 +13,7 @@ from tests.browser.conftest import PATIENCE_MS, Reader
 from tests.play import Play
 
 STEPS = ["reserve-inventory", "create-order", "charge-payment", "notify-warehouse", "book-delivery"]
-BRISK = "latency_ms=120&compensation_retry=4,60,2"
+BRISK = "latency_ms=120&timeout_ms=20000&compensation_retry=4,60,2"
 BREAK_FOUR = f"/acts/2/?fault=notify-warehouse:error&{BRISK}"
 BREAK_UNDO = f"/acts/2/?fault=notify-warehouse:error&fault=charge-payment.compensation:error:4&{BRISK}"
 
@@ -112,7 +112,7 @@ def test_the_page_stops_with_the_worker_and_goes_on_after_the_restart(
 ) -> None:
     play = live_play(SAGA_LEASE_SECONDS="1")
     one = reader(play.url)
-    page = one.open("/acts/2/?fault=notify-warehouse:error&latency_ms=700")
+    page = one.open("/acts/2/?fault=notify-warehouse:error&latency_ms=700&timeout_ms=20000")
     run_order(page)
     expect(page.locator("#rows-payments tr")).to_have_count(1, timeout=PATIENCE_MS)
     run = one.run()

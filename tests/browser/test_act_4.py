@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import PATIENCE_MS, Reader
 from tests.play import Play
 
-BRISK = "latency_ms=60"
+BRISK = "latency_ms=60&timeout_ms=20000"
 
 ReaderOf = Callable[..., Reader]
 

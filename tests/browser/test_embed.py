@@ -16,7 +16,7 @@ from tests.browser.conftest import PATIENCE_MS, Reader
 from tests.play import Play
 
 ReaderOf = Callable[..., Reader]
-BRISK = "fault=notify-warehouse:error&latency_ms=60&retry=1,50,2"
+BRISK = "fault=notify-warehouse:error&latency_ms=60&timeout_ms=20000&retry=1,50,2"
 
 
 class Stranger(ThreadingHTTPServer):
@@ -76,7 +76,7 @@ def test_a_run_and_a_scenario_work_in_a_page_of_another_origin(
     shared_play: Play, reader: ReaderOf, stranger: Stranger
 ) -> None:
     one = reader(shared_play.url, viewport={"width": 1100, "height": 1200})
-    run = started(shared_play, latency_ms=300, faults=[{"step": "create-order", "kind": "decline"}])
+    run = started(shared_play, latency_ms=300, timeout_ms=20_000, faults=[{"step": "create-order", "kind": "decline"}])
     live, lab = framed(one, stranger, f"/runs/{run}/embed/?theme=dark", f"/lab/embed/?{BRISK}")
 
     expect(live.locator(".stage")).to_have_attribute("data-end", "compensated", timeout=PATIENCE_MS)

@@ -25,7 +25,9 @@ UNGUARDED = {"mode": "none", "faults": [{"step": "notify-warehouse", "kind": "er
 
 
 def start(play: Play, **scenario: Any) -> str:
-    answer = httpx.post(f"{play.url}/api/runs", json=scenario, timeout=10)
+    """Return the id of a new run in which no answer is late by chance."""
+    patient = {"timeout_ms": 20_000, **scenario}
+    answer = httpx.post(f"{play.url}/api/runs", json=patient, timeout=30)
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
 

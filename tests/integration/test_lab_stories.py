@@ -126,6 +126,6 @@ def test_every_example_of_the_documentation_is_an_address() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "ADDRESSES.md").read_text(encoding="utf-8")
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
     examples = [row[-1].strip(" |`") for row in rows]
-    assert len(examples) == 14
+    assert len(examples) == 15
     for example in examples:
         assert Scenario.from_query(example), example
