@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import re
 import time
 from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management import BaseCommand
 
-from playground import onedb
+from playground import environment, onedb
 from playground.models import ApiAnswer
 from sagas.management.ready import prepare_databases
 from sagas.pruning import prune
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}  # seconds
-
 
 def seconds(text: str) -> int:
     """Return the seconds of an age such as 30s, 15m, 12h or 7d. Raises ArgumentTypeError for anything else."""
-    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no age: write a number and s, m, h or d, such as 7d")
-    return int(found[1]) * UNITS[found[2]]
+    try:
+        return environment.seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 class Command(BaseCommand):
