@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management import BaseCommand
 
-from playground import environment, onedb
-from playground.models import ApiAnswer
+from playground import environment
+from playground.housekeeping import drop
 from sagas.management.ready import prepare_databases
-from sagas.pruning import prune
+from sagas.pruning import RUNS_PER_BATCH
 
 
 def seconds(text: str) -> int:
@@ -34,11 +33,9 @@ class Command(BaseCommand):
 
     def handle(self, *, older_than: int, **options: Any) -> None:
         prepare_databases()
-        now = time.time_ns() // 1_000_000
-        before = now - older_than * 1000
+        before = time.time_ns() // 1_000_000 - older_than * 1000
         count = 0
-        for dropped in prune(before, now, also=[onedb.forget]):
+        for dropped in drop(before, RUNS_PER_BATCH):
             count += dropped
             self.stdout.write(f"{count} runs dropped so far")
-        ApiAnswer.objects.filter(created_at__lt=datetime.fromtimestamp(before / 1000, UTC)).delete()
         self.stdout.write(f"{count} runs dropped in all" if count else "nothing is that old")
