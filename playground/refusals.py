@@ -15,9 +15,11 @@ from django.shortcuts import render
 from playground.api.wire import problem
 from playground.limits import OverLimit
 from playground.typing import Request
+from playground.views.base import came_from
 from playground.visitors import is_local
 
 TOO_MANY = 429
+HOME = "/"
 FOR_MACHINES = ("/healthz", "/readyz", "/metrics")  # asked inside of the house, where nobody speaks TLS
 OLD_PAGE = "This page is too old to be trusted with a request. Reload it and try again."
 
@@ -56,14 +58,14 @@ class Refusals:
         elif request.htmx:
             response = HttpResponse(sentence, status=TOO_MANY, content_type="text/plain; charset=utf-8")
         else:
-            said = {"title": "Too much at once", "sentence": sentence, "back": request.get_full_path()}
+            said = {"title": "Too much at once", "sentence": sentence, "back": came_from(request) or HOME}
             response = render(request, "refused.html", said, status=TOO_MANY)
         response.headers["Retry-After"] = str(error.seconds)
         response.headers["Cache-Control"] = "no-store"
         return response
 
 
-def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
+def forged(request: Request, reason: str = "") -> HttpResponse:
     """Answer 403 to a form without this visitor's token, or from a page elsewhere."""
-    said = {"title": "This page is too old", "sentence": OLD_PAGE, "back": request.path}
+    said = {"title": "This page is too old", "sentence": OLD_PAGE, "back": came_from(request) or HOME}
     return render(request, "refused.html", said, status=403)

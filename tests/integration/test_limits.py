@@ -139,9 +139,10 @@ def test_a_form_of_a_page_hears_it_in_a_sentence_and_a_browser_gets_a_page(monke
     inline = one.post("/acts/2/", {"step": "4"}, headers={"HX-Request": "true"})
     assert (inline.status_code, inline["Content-Type"]) == (429, "text/plain; charset=utf-8")
     assert inline.content.decode().startswith("A visitor may have at most 1 runs started within a minute.")
-    page = one.post("/acts/2/", {"step": "4"})
+    page = one.post("/acts/2/", {"step": "4"}, headers={"Referer": "https://testserver/acts/2/?seed=7"})
     assert (page.status_code, page["Content-Type"]) == (429, "text/html; charset=utf-8")
     assert '<p class="lead" role="alert">A visitor may have at most 1 runs' in page.content.decode()
+    assert '<a href="/acts/2/?seed=7">Back</a>' in page.content.decode()
     assert int(page["Retry-After"]) >= 1
 
 
