@@ -6,7 +6,7 @@ from typing import Any
 
 from playground.bodies import MAX_BODY
 
-MAX_SAID = 4096  # bytes of one message of a socket; a client has nothing to say but what it has shown
+MAX_SAID = 4096  # bytes of one frame of a socket; a client has nothing to say but what it has shown
 
 
 def cap_bodies() -> None:

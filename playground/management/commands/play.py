@@ -72,7 +72,6 @@ class Command(BaseCommand):
             ready_callable=ready,
             verbosity=0,
             application_close_timeout=SOCKET_CLOSE_SECONDS,
-            websocket_max_message_size=edges.MAX_SAID,
             websocket_max_frame_size=edges.MAX_SAID,
         )
         # A port that is taken is told in this command's own line.
