@@ -15,7 +15,7 @@ STAMP := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: setup play test lint fmt lock clean
+.PHONY: setup play test lint fmt lock audit clean
 
 setup: $(STAMP)
 	@echo "Ready: make play, make test."
@@ -45,6 +45,12 @@ lock: $(STAMP)
 	$(VENV)/lock/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
 		--all-extras --generate-hashes --no-annotate --custom-compile-command "make lock" \
 		--output-file requirements.lock
+
+# Asks the package index what is known against the pinned versions; a version that it cannot be asked about fails.
+audit: $(STAMP)
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/pip install --quiet pip-audit
+	$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info

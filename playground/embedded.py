@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from django.conf import settings
+
 from playground import live
+from playground.housekeeping import keep_house
 from sagas import catalog
-from sagas.clock import cancel_and_wait
+from sagas.clock import cancel_and_wait, spawn
 from sagas.journal import Journal
 from sagas.worker import Pace, Worker
 
@@ -39,7 +42,11 @@ class Embedded:
 
     async def _work(self) -> None:
         self._journal.start()
-        await self.worker.run()
+        keeping = [spawn(keep_house(), "keep house")] if settings.SAGA_PUBLIC else []
+        try:
+            await self.worker.run()
+        finally:
+            await cancel_and_wait(*keeping)
 
     async def stop(self) -> None:
         """Give every lease back, write what is waiting, end the services' threads."""

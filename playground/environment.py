@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
 import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}  # seconds
 
 
 def flag(name: str) -> bool:
@@ -34,14 +39,51 @@ def folder(path: Path) -> Path:
     return path
 
 
-def secret_key(path: Path) -> str:
+def age(name: str, default: str) -> int:
+    """Return a variable such as 30s, 15m, 12h or 7d in seconds. Raises ImproperlyConfigured when it is none."""
+    text = os.environ.get(name) or default
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from None
+
+
+def seconds(text: str) -> int:
+    """Return the seconds of an age such as 30s, 15m, 12h or 7d. Raises ValueError for anything else."""
+    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if found is None:
+        raise ValueError(f"{text!r} is no age: write a number and s, m, h or d, such as 7d")
+    return int(found[1]) * UNITS[found[2]]
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Return a variable's addresses and networks. Raises ImproperlyConfigured for a word that is neither."""
+    try:
+        return [ip_network(word) for word in words(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from None
+
+
+def debug(public: bool) -> bool:
+    """Return whether errors are shown as pages with all that there was. Raises ImproperlyConfigured on a public site."""
+    if public and flag("DEBUG"):
+        raise ImproperlyConfigured("DEBUG shows strangers what the process knows: a public site (SAGA_PUBLIC) has none")
+    return flag("DEBUG")
+
+
+def secret_key(path: Path, public: bool) -> str:
     """Return SECRET_KEY, or else the key kept in `path`, made on the first start.
 
-    Where nothing can be kept, the key is a new one for this process alone.
+    Where nothing can be kept, the key is a new one for this process alone. A public site is told its
+    key, since all its processes must have the same one. Raises ImproperlyConfigured when it is not.
     """
     key = os.environ.get("SECRET_KEY") or secrets.token_urlsafe(50)
     if os.environ.get("SECRET_KEY"):
         return key
+    if public:
+        raise ImproperlyConfigured(
+            "SECRET_KEY is missing: a public site (SAGA_PUBLIC) needs one of its own, 50 letters"
+        )
     try:
         if not path.exists():
             # A link, because two processes may start at once and must not read half a key.

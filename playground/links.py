@@ -24,6 +24,11 @@ def keep(scenario: Scenario) -> str:
     return reverse("short", args=[slug])
 
 
+def is_kept(scenario: Scenario) -> bool:
+    """Return whether a scenario is stored already."""
+    return StoredScenario.objects.filter(pk=scenario.slug).exists()
+
+
 def query_of(slug: str) -> str:
     """Return the query string of the scenario under a slug, in the format it was kept in. Raises LinkUnknown."""
     found = StoredScenario.objects.filter(pk=slug).first()

@@ -37,6 +37,29 @@ class StoredScenario(models.Model):
         return self.slug
 
 
+class Turn(models.Model):
+    """Something that a visitor of a public site was let do; see `playground.limits`.
+
+    `visitor` is a name that stands for an address. A run that was started has its id in `run`, which is
+    empty while it is being started, and `sagas` says how many sagas it has.
+    """
+
+    kind = models.CharField(max_length=16)
+    visitor = models.CharField(max_length=32)
+    at_ms = models.BigIntegerField()
+    sagas = models.PositiveSmallIntegerField(default=0)
+    run = models.CharField(max_length=16, default="", blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["kind", "at_ms"], name="turn_of_all"),
+            models.Index(fields=["kind", "visitor", "at_ms"], name="turn_of_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.at_ms}"
+
+
 class OneRow(models.Model):
     """A write of act 0's other shop, where all five tables are in one database. `amount` as in the services' ledgers."""
 

@@ -7,8 +7,11 @@ from typing import Any
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls import path, re_path
 
+from playground.bodies import Bounded
 from playground.consumers import JournalConsumer, LatestConsumer, NowhereConsumer, ScenesConsumer
 from playground.origins import OwnOrigins
+from playground.turnstile import Turnstile
+from playground.visitors import Asgi, Proxies
 
 scenes: Any = ScenesConsumer.as_asgi()
 journal: Any = JournalConsumer.as_asgi()
@@ -23,6 +26,7 @@ websockets: list[Any] = [
 ]
 
 
-def application_for(http: Any) -> ProtocolTypeRouter:
+def application_for(http: Any) -> Asgi:
     """Return the ASGI application around Django's own; a foreign page's websocket is refused."""
-    return ProtocolTypeRouter({"http": http, "websocket": OwnOrigins(URLRouter(websockets))})
+    sockets = OwnOrigins(Turnstile(URLRouter(websockets)))
+    return Proxies(ProtocolTypeRouter({"http": Bounded(http), "websocket": sockets}))

@@ -11,7 +11,7 @@ from typing import Any
 
 from csp.constants import NONCE, NONE, SELF
 
-from playground.environment import database, flag, folder, number, secret_key, words
+from playground.environment import age, database, debug, flag, folder, networks, number, secret_key, words
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -20,13 +20,15 @@ SERVICES = ("inventory", "orders", "payments", "warehouse", "delivery", "flights
 
 SAGA_DATA = folder(Path(os.environ.get("SAGA_DATA") or BASE_DIR / "var").resolve())
 SAGA_PUBLIC = flag("SAGA_PUBLIC")
+SAGA_KEEP_SECONDS = age("SAGA_KEEP", "7d")  # after which a public site drops a finished run
+SAGA_TRUSTED_PROXIES = networks("SAGA_TRUSTED_PROXIES")  # whose X-Forwarded-For and -Proto are believed
 SAGA_LEASE_SECONDS = number("SAGA_LEASE_SECONDS", 5.0)
 # Who hears of commits in a worker of its own; without Redis nobody outside of its process could.
 SAGA_LISTENERS = ["playground.live.publish"] if os.environ.get("REDIS_URL") else []
 SAGA_POLL_SECONDS = number("SAGA_POLL_SECONDS", 1.0)
 
-SECRET_KEY = secret_key(SAGA_DATA / "secret_key")
-DEBUG = flag("DEBUG")
+SECRET_KEY = secret_key(SAGA_DATA / "secret_key", SAGA_PUBLIC)
+DEBUG = debug(SAGA_PUBLIC)
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
 
@@ -47,6 +49,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "playground.refusals.Tls",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -57,6 +60,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "playground.refusals.Refusals",
 ]
 
 ROOT_URLCONF = "playground.urls"
@@ -108,12 +112,17 @@ CONTENT_SECURITY_POLICY = {
         "frame-src": [SELF],
         "form-action": [SELF],
         "base-uri": [NONE],
-        "frame-ancestors": [SELF],
+        "frame-ancestors": [NONE],
     },
 }
-X_FRAME_OPTIONS = "SAMEORIGIN"
+X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "playground.refusals.forged"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SAGA_PUBLIC
 SECURE_HSTS_SECONDS = 31_536_000 if SAGA_PUBLIC else 0  # a year
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SAGA_PUBLIC
+SILENCED_SYSTEM_CHECKS = ["security.W008"]  # `playground.refusals.Tls` redirects, and knows who needs no TLS
+SECURE_REFERRER_POLICY = SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # bytes, as `playground.bodies` has it
 
 USE_TZ = True
 TIME_ZONE = "UTC"

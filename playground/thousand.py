@@ -56,6 +56,13 @@ def scenario_of(base: Scenario, n: int) -> Scenario:
     return poisoned(base, _first_seed(base) + n - 1)
 
 
+def is_begun(base: Scenario) -> bool:
+    """Return whether this process counts a scenario, or has counted it."""
+    with _guard:
+        job = _jobs.get(base.slug)
+        return job is not None and not job.failed
+
+
 def count(base: Scenario) -> Job:
     """Return the job of a scenario, begun if nobody has asked for it yet. Raises Busy."""
     with _guard:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
-from playground import health, metrics
+from playground import gatekeeper, health, metrics
 from playground.api import api
 from playground.views import (
     act0,
@@ -60,6 +60,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<str:run_id>/ask/<slug:kind>", asks.ask, name="run-ask"),
     path("styles/<str:names>.<slug:version>.css", styles.sheet, name="styles"),
     path("api/", api.urls),
+    path("admin/login/", gatekeeper.login),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz),
     path("readyz", health.readyz),

@@ -45,7 +45,15 @@ def _asks(kind: str, description: str) -> View:
 for _kind, (_summary, _description) in ASKS.items():
     router.post(
         f"/runs/{{slug:id}}/{_kind}",
-        response={202: Accepted, 403: Problems, 404: Problems, 409: Problems, 415: Problems, 422: Problems},
+        response={
+            202: Accepted,
+            403: Problems,
+            404: Problems,
+            409: Problems,
+            415: Problems,
+            422: Problems,
+            429: Problems,
+        },
         summary=_summary,
         openapi_extra={"parameters": [KEY_PARAMETER], "requestBody": body_of()},
     )(post_guards()(_asks(_kind, _description)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from playground import worlds
+from playground import visits
 from playground.api.runs import KEY_PARAMETER, find_run, made, post_guards
 from playground.api.shapes import Made, Problems
 from playground.api.wire import json_of
@@ -30,6 +30,7 @@ _ASKED = {"type": "object", "required": ["at"], "properties": _FIELDS}
         413: Problems,
         415: Problems,
         422: Problems,
+        429: Problems,
     },
     summary="Fork a run",
     openapi_extra={
@@ -46,4 +47,4 @@ def fork(request: HttpRequest, id: str) -> HttpResponse:
     unknown = [key for key in value if key not in _FIELDS]
     if unknown:
         raise ScenarioInvalid([{"field": key, "message": "is not a key of a fork"} for key in unknown], value)
-    return made(request, worlds.fork_asked(run, value.get("at"), value.get("faults")))
+    return made(request, visits.fork_asked(request, run, value.get("at"), value.get("faults")))

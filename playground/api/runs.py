@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import P, Query, QueryEx, Router
 from ninja.decorators import decorate_view
 
-from playground import facts, worlds
+from playground import facts, limits, visits
 from playground.api.answers import HEADER, once
 from playground.api.shapes import JournalPage, Made, Problems, RunShape, ScenesPage
 from playground.api.wire import View, from_our_pages, json_of, json_only, reply
@@ -40,7 +40,11 @@ KEY_PARAMETER = {
 
 def _once(view: View) -> View:
     def keyed(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        return once(request, lambda: view(request, **kwargs))
+        return once(request, lambda: _counted(request, **kwargs))
+
+    def _counted(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        limits.spend(request, limits.ASKS)
+        return view(request, **kwargs)
 
     return keyed
 
@@ -53,7 +57,7 @@ def post_guards() -> Callable[[View], View]:
 
 @router.post(
     "/runs",
-    response={201: Made, 403: Problems, 409: Problems, 413: Problems, 415: Problems, 422: Problems},
+    response={201: Made, 403: Problems, 409: Problems, 413: Problems, 415: Problems, 422: Problems, 429: Problems},
     summary="Start a run of a scenario",
     openapi_extra={
         "parameters": [KEY_PARAMETER],
@@ -65,7 +69,7 @@ def start(request: HttpRequest) -> HttpResponse:
     """Every key of a scenario is optional. What is wrong with it is said field by field."""
     scenario = Scenario.parse(json_of(request))
     refuse_unbuilt(scenario)
-    return made(request, worlds.start(scenario))
+    return made(request, visits.start(request, scenario))
 
 
 def made(request: HttpRequest, run: Run) -> HttpResponse:

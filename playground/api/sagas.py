@@ -11,7 +11,7 @@ from playground.api.shapes import Accepted, Problems
 from playground.api.wire import reply
 from sagas.runs import release_lock, resolve_saga, retry_saga
 
-ANSWERS = {202: Accepted, 403: Problems, 404: Problems, 409: Problems, 415: Problems, 422: Problems}
+ANSWERS = {202: Accepted, 403: Problems, 404: Problems, 409: Problems, 415: Problems, 422: Problems, 429: Problems}
 
 router = Router(tags=["sagas"])
 

@@ -10,10 +10,10 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 
+from playground.bodies import MAX_BODY, TOO_LARGE
 from playground.origins import is_welcome
 from playground.scenario_errors import ScenarioInvalid
 
-MAX_BODY = 64 * 1024  # bytes
 CONTENT_TYPE = "application/json"
 
 View = Callable[..., HttpResponse]
@@ -48,7 +48,7 @@ def json_only(view: View) -> View:
     @functools.wraps(view)
     def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         if _too_large(request):
-            return problem(413, "", f"a body holds at most {MAX_BODY} bytes")
+            return problem(413, "", TOO_LARGE)
         if request.content_type != CONTENT_TYPE and (request.content_type or body_of(request)):
             return problem(415, "Content-Type", f"must be {CONTENT_TYPE}")
         return view(request, **kwargs)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import push_url
 
-from playground import shown, worlds
+from playground import shown, visits
 from playground.acts import act1
 from playground.acts.act1 import Pair
 from playground.scenario import ScenarioInvalid, refuse_unbuilt
@@ -68,7 +68,7 @@ def _start(request: Request) -> HttpResponse:
         if request.htmx:
             return render(request, FRAGMENT, {"lanes": [], "errors": error.errors}, status=422)
         return _refused(request, error, status=422)
-    runs = [worlds.start(scenario) for scenario in (pair.choreography, pair.orchestration)]
+    runs = visits.start_all(request, pair.choreography, pair.orchestration)
     address = base.address(ROUTE, act1.query_of(pair), *(run.pk for run in runs))
     if not request.htmx:
         return HttpResponseRedirect(address, status=303)

@@ -9,7 +9,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from playground import shown
+from playground import limits, shown
 from playground.acts import act4, races
 from playground.acts.shelf import shelf_of
 from playground.scenario import Scenario
@@ -56,6 +56,7 @@ def race(request: Request, lock: str, first: int) -> HttpResponse:
     """Return some of the two hundred races, and where the next ones are."""
     if lock not in act4.LOCKS or not 1 <= first <= races.RACES:
         raise Http404("no such race")
+    limits.spend(request, limits.TRIALS)
     following = first + races.AT_ONCE
     context = {"squares": races.squares(lock, first), "lock": lock, "first": first}
     context["following"] = following if following <= races.RACES else 0
@@ -67,5 +68,6 @@ def orders(request: Request, lock: str) -> HttpResponse:
     """Return the map of every order of the moves that reserve the lamp."""
     if lock not in act4.LOCKS:
         raise Http404("no such lock")
+    limits.spend(request, limits.TRIALS)
     context = {"cells": races.cells(lock), "lock": lock}
     return render(request, "acts/_4_cells.html" if request.htmx else "acts/4_map.html", context)

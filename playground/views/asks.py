@@ -6,6 +6,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from playground import limits
 from playground.typing import Request
 from playground.views import base
 from sagas.errors import CommandRefused, RunUnknown
@@ -17,6 +18,7 @@ READER = "a reader of the page"
 @require_POST
 def ask(request: Request, run_id: str, kind: str) -> HttpResponse:
     """A reader asks something of a run; 204 for htmx, else back to where the form was. 409 where it makes no sense."""
+    limits.spend(request, limits.ASKS)
     try:
         ask_run(run_id, kind, who=request.user.get_username() or READER)
     except RunUnknown as error:

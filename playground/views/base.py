@@ -39,4 +39,5 @@ def from_home(request: Request) -> bool:
 def came_from(request: Request) -> str:
     """Return the page of this site that a form was sent from, or ""."""
     referer = urlsplit(request.headers.get("Referer", ""))
-    return f"{referer.path}?{referer.query}" if referer.netloc == request.get_host() else ""
+    ours = referer.netloc == request.get_host() and not referer.path.startswith("//")
+    return f"{referer.path}?{referer.query}" if ours else ""

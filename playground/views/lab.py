@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import push_url, replace_url, reswap
 
-from playground import shown, worlds
+from playground import shown, visits
 from playground.lab import draft as drafts
 from playground.lab import form, guide, presets
 from playground.lab.draft import Draft
@@ -63,7 +63,7 @@ def _start(request: Request) -> HttpResponse:
         if request.htmx:
             return reswap(render(request, "lab/_started.html", form.context_of(draft), status=422), "none")
         return _page(request, draft, shown.idle(draft.stage), 422)
-    run = worlds.start(draft.scenario)
+    run = visits.start(request, draft.scenario)
     address = _address(draft.scenario, run=run.pk)
     if not request.htmx:
         return HttpResponseRedirect(address, status=303)

@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from playground import links
+from playground import limits, links
 from playground.scenario import Scenario, ScenarioInvalid
 from playground.typing import Request
 
@@ -19,6 +19,8 @@ def make(request: Request) -> HttpResponse:
         scenario = Scenario.from_query(request.POST.get("query", ""))
     except ScenarioInvalid as error:
         return HttpResponse(f"{error}.", status=422, content_type="text/plain; charset=utf-8")
+    if not links.is_kept(scenario):
+        limits.spend(request, limits.LINKS)
     context = {"link": request.build_absolute_uri(links.keep(scenario)), "query": scenario.query()}
     return render(request, "parts/_short_link.html" if request.htmx else "lab/link.html", context)
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import push_url
 
-from playground import shown, worlds
+from playground import shown, visits
 from playground.acts.base import ChoiceT, Room
 from playground.scenario import Scenario, ScenarioInvalid, refuse_unbuilt
 from playground.typing import Request
@@ -68,7 +68,7 @@ class OneRun(Generic[ChoiceT]):
             if request.htmx:
                 return render(request, self.fragment, {"run": None, "errors": error.errors}, status=422)
             return self._refused(request, error, status=422)
-        run = worlds.start(scenario)
+        run = visits.start(request, scenario)
         if self.started is not None:
             self.started(run, scenario)
         address = base.address(self.room.ACT.name, self.room.ACT.query_of(scenario), run.pk)

@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from playground import latest, shown
+from playground import latest, limits, shown
 from playground.acts import act2
 from playground.typing import Request
 from playground.views import base
@@ -31,6 +31,7 @@ def retry(request: Request, run_id: str, saga_id: str) -> HttpResponse:
     """A person lets a saga that waits for one go on."""
     if not saga_id.startswith(f"{run_id}-"):
         raise Http404(f"no saga {saga_id!r} in run {run_id!r}")
+    limits.spend(request, limits.ASKS)
     try:
         retry_saga(saga_id, who=request.user.get_username() or READER, why="the cause is mended")
     except RunUnknown as error:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect
 
-from playground import replays, worlds
+from playground import replays, visits
 from playground.forking import faults_of, form_of
 from playground.replays import Moment, Told
 from playground.scenario import Scenario, ScenarioInvalid
@@ -47,7 +47,7 @@ def fork(request: Request, run_id: str) -> HttpResponse:
         if moment.error or moment.at is None:
             raise ScenarioInvalid([moment.error or {"field": "at", "message": "is missing"}])
         faults = faults_of(Scenario.parse(told.run.scenario), request.POST.getlist("fault"))
-        forked = worlds.fork(told.run, moment.at, faults)
+        forked = visits.fork(request, told.run, moment.at, faults)
     except ScenarioInvalid as error:
         return _not_forked(request, told, error)
     except SagaError as error:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 from django.views.decorators.vary import vary_on_headers
 
-from playground import tally, thousand, wording, worlds
+from playground import limits, tally, thousand, visits, wording
 from playground.scenario import Scenario, ScenarioInvalid, refuse_unbuilt
 from playground.thousand import RUNS, Busy, Job
 from playground.typing import Request
@@ -26,6 +26,8 @@ def page(request: Request) -> HttpResponse:
     template = "lab/_thousand.html" if request.htmx else "lab/thousand.html"
     try:
         base = _scenario(request)
+        if not thousand.is_begun(base):
+            limits.spend(request, limits.THOUSANDS)
         job = thousand.count(base)
     except ScenarioInvalid as error:
         return render(request, template, {"errors": error.errors}, status=422 if request.htmx else 400)
@@ -44,7 +46,7 @@ def open_run(request: Request) -> HttpResponse:
         return render(request, "lab/thousand.html", {"errors": error.errors}, status=400)
     if request.method != "POST":
         return HttpResponseRedirect(f"/lab/?{scenario.query()}")
-    return HttpResponseRedirect(reverse("run", args=[worlds.start(scenario).pk]), status=303)
+    return HttpResponseRedirect(reverse("run", args=[visits.start(request, scenario).pk]), status=303)
 
 
 def _scenario(request: Request) -> Scenario:

@@ -59,8 +59,8 @@ function sentence(status, xhr) {
  * @param {string} text
  */
 function tell(event, text) {
-  const stage = event.target instanceof Element ? event.target.closest(".stage, .pair") : null
-  const problem = stage?.querySelector(".problem[id]")
+  const near = event.target instanceof Element ? event.target.closest(":has(.problem[id])") : null
+  const problem = near?.querySelector(".problem[id]")
   if (problem) problem.textContent = text
 }
 

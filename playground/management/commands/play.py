@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError
 from django.db import connections
 
-from playground import embedded
+from playground import edges, embedded
 from playground.management.operator import first_operator
 from sagas.management.ready import pace_ms, prepare_databases
 from sagas.worker import Pace
@@ -45,6 +45,7 @@ class Command(BaseCommand):
 
         from playground.asgi import application
 
+        edges.cap_bodies()
         reactor: Any = installed
         loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
         asyncio.set_event_loop(loop)
@@ -71,6 +72,7 @@ class Command(BaseCommand):
             ready_callable=ready,
             verbosity=0,
             application_close_timeout=SOCKET_CLOSE_SECONDS,
+            websocket_max_frame_size=edges.MAX_SAID,
         )
         # A port that is taken is told in this command's own line.
         logging.getLogger("daphne.server").addFilter(lambda record: "Listen failure" not in str(record.msg))

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import re
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management import BaseCommand
 
-from playground import onedb
-from playground.models import ApiAnswer
+from playground import environment
+from playground.housekeeping import drop
 from sagas.management.ready import prepare_databases
-from sagas.pruning import prune
-
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}  # seconds
+from sagas.pruning import RUNS_PER_BATCH
 
 
 def seconds(text: str) -> int:
     """Return the seconds of an age such as 30s, 15m, 12h or 7d. Raises ArgumentTypeError for anything else."""
-    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no age: write a number and s, m, h or d, such as 7d")
-    return int(found[1]) * UNITS[found[2]]
+    try:
+        return environment.seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 class Command(BaseCommand):
@@ -37,11 +33,9 @@ class Command(BaseCommand):
 
     def handle(self, *, older_than: int, **options: Any) -> None:
         prepare_databases()
-        now = time.time_ns() // 1_000_000
-        before = now - older_than * 1000
+        before = time.time_ns() // 1_000_000 - older_than * 1000
         count = 0
-        for dropped in prune(before, now, also=[onedb.forget]):
+        for dropped in drop(before, RUNS_PER_BATCH):
             count += dropped
             self.stdout.write(f"{count} runs dropped so far")
-        ApiAnswer.objects.filter(created_at__lt=datetime.fromtimestamp(before / 1000, UTC)).delete()
         self.stdout.write(f"{count} runs dropped in all" if count else "nothing is that old")
