@@ -99,7 +99,7 @@ def test_rule_15_an_empty_compensation_leaves_a_mark_that_fences_its_action(
 
 
 @for_each_service
-def test_a_fence_is_never_a_stored_answer(open_shop: Callable[..., Shop], service: str) -> None:
+def test_rule_18_a_fence_is_never_a_stored_answer(open_shop: Callable[..., Shop], service: str) -> None:
     desk = open_shop()[service]
     desk.word("ord-8412", "CT")
     key = desk.call("ord-8412", desk.action, None).key

@@ -66,7 +66,7 @@ def test_rule_20_compensations_run_in_reverse_one_at_a_time(n: int) -> None:
     ]
 
 
-def test_the_turn_what_it_owes_and_the_first_intent_are_one_commit() -> None:
+def test_rule_05_the_turn_what_it_owes_and_the_first_intent_are_one_commit() -> None:
     facts, move = after(started(), *done(FIRST, SECOND), *tries(THIRD, refused))
     assert kinds(facts) == ["saga-compensating", "compensation-owed", "compensation-owed", "attempt-started"]
     assert [e.key for e in facts[1:]] == [
