@@ -107,6 +107,19 @@ def test_rule_18_a_fence_is_never_a_stored_answer(open_shop: Callable[..., Shop]
 
 
 @for_each_service
+@pytest.mark.parametrize("word", ["T", ""])
+def test_rule_13_a_compensation_needs_no_more_than_its_key(
+    open_shop: Callable[..., Shop], service: str, word: str
+) -> None:
+    desk = open_shop()[service]
+    desk.word("ord-8412", word)
+    undone = desk.undo("ord-8412", body={})
+    assert (undone.verdict, len(undone.rows)) == (Verdict.OK, len(word))
+    assert desk.net().get("ord-8412", 0) == 0
+    assert desk.service.pending(desk.world) == []
+
+
+@for_each_service
 def test_rule_16_an_action_and_its_compensation_that_race_leave_nothing(
     open_shop: Callable[..., Shop], race: Callable[..., list[tuple[Any, ...]]], service: str
 ) -> None:
