@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import pytest
 
 from sagas import catalog
 from sagas.definition import SagaDefinition
 from sagas.entries import Kind, Op
 from sagas.errors import CommandRefused
-from sagas.models import Alert, Run, Saga
+from sagas.models import Alert, Command, Saga
 from sagas.runs import create_run, release_lock, resolve_saga, retry_saga
-from tests.engine import drive, fault, finish, scenario
+from tests.engine import PATIENCE_SECONDS, drive, fault, finish, scenario, working
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
 SAID = {"who": "ann", "why": "it takes too long"}
-STUCK = [fault("charge-payment", "decline"), fault("reserve-inventory", "error", on="compensation", times=3)]
+STUCK = [fault("notify-warehouse", "decline"), fault("charge-payment", "error", on="compensation", times=3)]
 
 
 def test_rule_30_a_saga_that_waits_for_a_person_keeps_its_unit_from_others() -> None:
@@ -59,29 +62,50 @@ def test_rule_35_a_saga_keeps_the_version_it_began_with_although_there_is_a_newe
     assert [e.step for e in fresh.kinds(Kind.ATTEMPT_STARTED)] == ["reserve-inventory"]
 
 
-def test_rule_35_a_version_that_is_missing_stops_a_saga_for_a_person_with_all_that_it_holds() -> None:
-    (stuck,) = drive(scenario(*STUCK))
-    saga = stuck.sagas[0]
-    Run.objects.filter(pk=stuck.run.pk).update(version=99)
-    held = catalog.SERVICES["inventory"].pending(stuck.run.pk)
-    fresh = create_run(scenario())
-    Run.objects.filter(pk=fresh.pk).update(version=99)
-    (never,) = finish(fresh)
-    reason = "no definition 'order' in version 99"
-    assert [(e.kind, e.detail.get("reason")) for e in never.entries] == [
+def test_rule_35_a_version_that_is_missing_stops_a_saga_for_a_person_until_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = create_run(scenario())
+    with monkeypatch.context() as forgetful:
+        forgetful.delitem(catalog.DEFINITIONS, ("order", 1))
+        (stuck,) = finish(run)
+    reason = "no definition 'order' in version 1"
+    assert [(e.kind, e.detail.get("reason")) for e in stuck.entries] == [
         (Kind.SAGA_STARTED, None),
         (Kind.SAGA_NEEDS_OPERATOR, reason),
         (Kind.RUN_FINISHED, None),
     ]
-    assert never.states == ["needs-operator"]
-    assert catalog.SERVICES["inventory"].ledger(fresh.pk) == [], "nothing was called"
-    assert Alert.objects.get(saga=never.sagas[0].pk).reason == reason, "somebody is told"
-    assert held == catalog.SERVICES["inventory"].pending(stuck.run.pk) != []
-    assert Saga.objects.get(pk=saga.pk).state == "needs-operator"
+    assert stuck.states == ["needs-operator"]
+    assert catalog.SERVICES["inventory"].ledger(run.pk) == [], "nothing was called"
+    assert Alert.objects.get(saga=stuck.sagas[0].pk).reason == reason, "somebody is told"
 
-    Run.objects.filter(pk=fresh.pk).update(version=1)
-    (done,) = finish(fresh, before=lambda: retry_saga(never.sagas[0].pk, **SAID))
+    (done,) = finish(run, before=lambda: retry_saga(stuck.sagas[0].pk, **SAID))
     assert done.states == ["completed"], "with its definition back it goes on"
+
+
+def test_rule_35_without_its_version_a_saga_keeps_what_it_holds_and_says_why_nobody_can_help(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (stuck,) = drive(scenario(*STUCK))
+    held = catalog.SERVICES["inventory"].pending(stuck.run.pk)
+    asked = retry_saga(stuck.sagas[0].pk, **SAID)
+
+    def until_handled() -> None:
+        end = time.monotonic() + PATIENCE_SECONDS
+        while Command.objects.get(pk=asked.pk).handled_seq is None:
+            assert time.monotonic() < end, "nobody took the command"
+            time.sleep(0.005)
+
+    async def go() -> None:
+        async with working():
+            await asyncio.to_thread(until_handled)
+
+    monkeypatch.delitem(catalog.DEFINITIONS, ("order", 1))
+    asyncio.run(go())
+    asked.refresh_from_db()
+    assert asked.refusal == "no definition 'order' in version 1"
+    assert Saga.objects.get(pk=stuck.sagas[0].pk).state == "needs-operator"
+    assert catalog.SERVICES["inventory"].pending(stuck.run.pk) == held != []
 
 
 def test_rule_38_no_alert_is_raised_for_a_saga_that_ends_by_itself() -> None:
