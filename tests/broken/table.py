@@ -6,6 +6,7 @@ import ast
 import re
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -40,6 +41,7 @@ class Rule:
     broken: tuple[Broken, ...]
 
 
+@cache
 def rules() -> list[Rule]:
     """Return every rule of the table, in its order."""
     with TABLE.open("rb") as file:
@@ -54,6 +56,7 @@ def rules() -> list[Rule]:
     ]
 
 
+@cache
 def named_tests() -> dict[int, list[str]]:
     """Return the node ids, without parameters, of the tests that carry a rule's number."""
     found: dict[int, list[str]] = {}

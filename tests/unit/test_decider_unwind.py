@@ -195,6 +195,12 @@ def test_rule_22_a_compensation_has_a_budget_of_its_own_and_spent_it_needs_an_op
     assert stop.detail == {"reason": f"cancel-order failed {budget} times: {reason}"}
 
 
+def test_rule_30_what_is_older_than_the_step_that_is_stuck_stays_as_it_is() -> None:
+    play = Play(ORDER, replies={FOURTH: ["refused"], "refund-payment": ["error"] * 9}).run()
+    assert play.state.phase is Phase.NEEDS_OPERATOR
+    assert play.world.effects == {FIRST, SECOND, THIRD}
+
+
 def test_rule_22_a_refused_compensation_needs_an_operator_at_once() -> None:
     facts, move = after(*FAILED_AT_FOURTH, *tries(THIRD, refused, op=COMPENSATION))
     assert (kinds(facts), move) == (["saga-needs-operator"], Rest())
