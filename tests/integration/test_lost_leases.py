@@ -22,6 +22,7 @@ pytestmark = pytest.mark.usefixtures("engine_databases")
 
 ASLEEP = Pace(lease_ms=600_000, runs=1)  # it renews so seldom that it never hears of its loss, and has its hands full
 NO_HURRY = {"timeout_ms": 60_000}
+SOON = 25  # seconds: long for a run that takes none, short beside the minute that others wait
 
 
 @dataclass(frozen=True)
@@ -164,3 +165,22 @@ def test_rule_25_a_thousand_runs_that_nobody_can_drive_delay_a_healthy_one_by_no
     finally:
         poisoned.update(pruning=True)
         poisoned.delete()
+
+
+def test_rule_25_runs_that_wait_for_a_retry_keep_no_healthy_one_from_its_turn() -> None:
+    patience = {"max_attempts": 10, "initial_ms": 60_000, "max_ms": 60_000}
+    failing = [create_run(scenario(fault("reserve-inventory", "error"), retry=patience)).pk for _ in range(12)]
+    Run.objects.filter(pk__in=failing).update(leased_until=-1)  # first in the queue
+    healthy = create_run(scenario()).pk
+
+    async def go() -> None:
+        async with working(Pace(runs=5, poll_ms=20)) as (_, worker, wait), asyncio.timeout(SOON):
+            await wait([healthy])
+            assert worker.driving > 5, "they are still held, each until its minute is over"
+
+    asyncio.run(go())
+    left = Run.objects.filter(pk__in=failing)
+    assert read(healthy).states == ["completed"]
+    assert [read(run).entries[-1].kind for run in failing] == [Kind.RETRY_SCHEDULED] * 12
+    left.update(pruning=True)
+    left.delete()
