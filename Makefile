@@ -15,7 +15,7 @@ STAMP := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: setup play test lint fmt lock audit clean
+.PHONY: setup play test mutants rules lint fmt lock audit clean
 
 setup: $(STAMP)
 	@echo "Ready: make play, make test."
@@ -25,6 +25,14 @@ play: $(STAMP)
 
 test: $(STAMP) $(CHROMIUM) $(NODE) lint
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+
+# Breaks every rule on purpose and sees whether its test notices; RULE="7 19" only these.
+mutants: $(STAMP)
+	$(BIN)/python -m tests.broken $(RULE)
+
+# Writes docs/RULES.md from the table of rules.
+rules: $(STAMP)
+	$(BIN)/python -m tests.broken.page
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -39,7 +39,12 @@ PLACED = "order-placed"
 
 
 class Driver:
-    """Relays one run's events from wherever its journal ends until nothing is under way."""
+    """Relays one run's events from wherever its journal ends until nothing is under way.
+
+    `is_idle` as of `sagas.orchestrator.Driver`; a relay that waits counts as at work.
+    """
+
+    is_idle = False
 
     def __init__(self, ports: Ports, lease: Lease, loaded: Loaded, definition: SagaDefinition) -> None:
         self._ports, self._lease, self._loaded, self._definition = ports, lease, loaded, definition

@@ -78,6 +78,7 @@ class Driver:
         self._nudges = {saga: asyncio.Event() for saga in loaded.sagas}
         self._parked: set[str] = set()
         self._released: set[str] = set()
+        self._asleep: set[str] = set()
 
     def _make_schedule(self) -> Schedule:
         loaded, looks_first = self._loaded, False
@@ -90,6 +91,11 @@ class Driver:
         """Take commands from the inbox; those already taken are passed over."""
         if self._clerk.take(commands):
             self._news.set()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that is under way waits for a time, a lock or a person: such a run costs no thought."""
+        return bool(self._tasks) and self._tasks.keys() <= self._asleep
 
     async def drive(self) -> None:
         """Return when the run is finished and that is durable.
@@ -265,16 +271,21 @@ class Driver:
         if until is not None:
             await self._sleep_until(saga, until)
             return
+        self._asleep.add(saga)
         await self._nudges[saga].wait()
-        self._nudges[saga].clear()
-        self._schedule.goes_on(saga)
+        self._woken(saga)
 
     async def _sleep_until(self, saga: str, until: int) -> None:
+        self._asleep.add(saga)
         nudged = spawn(self._nudges[saga].wait(), f"nudge {saga}")
         try:
             await self._clock.first(nudged, max(0, until - self._clock.now()))
         finally:
             await cancel_and_wait(nudged)
+        self._woken(saga)
+
+    def _woken(self, saga: str) -> None:
+        self._asleep.discard(saga)
         self._nudges[saga].clear()
         self._schedule.goes_on(saga)
 

@@ -42,7 +42,7 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How a worker keeps time, in milliseconds, and how many runs it drives at once."""
+    """How a worker keeps time, in milliseconds, and how many runs that are not idle it drives at once."""
 
     lease_ms: int = 5000
     poll_ms: int = 1000
@@ -114,7 +114,8 @@ class Worker:
         self._work.clear()
 
     async def _claim(self) -> None:
-        room, pace = self._pace.runs - len(self._driving), self._pace
+        idle = sum(driver.is_idle for driver in self._drivers.values())
+        room, pace = self._pace.runs - (len(self._driving) - idle), self._pace
         if room > 0:
             due = await self._in_database(
                 leases.claim_due, self.owner, self._clock.now(), pace.lease_ms, room, self._only

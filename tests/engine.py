@@ -12,6 +12,7 @@ from typing import Any
 from sagas import catalog, journal
 from sagas.entries import Entry, Kind, Lane, Op
 from sagas.journal import Journal
+from sagas.language import sentence_violations
 from sagas.models import Run, Saga
 from sagas.runs import create_run
 from sagas.worker import Pace, Worker
@@ -120,6 +121,12 @@ def until(run: str, holds: Callable[[list[Entry]], Any]) -> list[Entry]:
 
 
 def read(run: str) -> Finished:
-    return Finished(
+    """Return a run as the databases have it. Where somebody drives, its journal has to be a sentence of the language."""
+    found = Finished(
         Run.objects.get(pk=run), list(Saga.objects.filter(run=run).order_by("index")), journal.read_all(run)
     )
+    definition = catalog.DEFINITIONS.get((found.run.definition, found.run.version))
+    if definition is not None and found.run.scenario.get("mode", "orchestration") == "orchestration":
+        wrong = sentence_violations(found.entries, definition)
+        assert not wrong, f"rule 2: {wrong}"
+    return found

@@ -87,7 +87,7 @@ MOMENTS = [
 
 
 @pytest.mark.parametrize(("kind", "step", "op", "code"), MOMENTS, ids=[f"{k}-{s}-{o}" for k, s, o, _ in MOMENTS])
-def test_rule_6_a_killed_run_is_recovered_and_loses_nothing(
+def test_rule_06_a_killed_run_is_recovered_and_loses_nothing(
     data: Path, kind: Kind, step: str, op: Op | None, code: int
 ) -> None:
     process = start(data, {**SLOW, **(REFUSED_AT_FOUR if code else {})})
@@ -105,7 +105,7 @@ def test_rule_6_a_killed_run_is_recovered_and_loses_nothing(
     assert entries[-1].kind is Kind.RUN_FINISHED
 
 
-def test_settled_compensations_are_not_called_again_after_a_crash(data: Path) -> None:
+def test_rule_06_settled_compensations_are_not_called_again_after_a_crash(data: Path) -> None:
     process = start(data, {**SLOW, **REFUSED_AT_FOUR})
     seen = read_until(process, Kind.ATTEMPT_SUCCEEDED, "charge-payment", Op.COMPENSATION)
     kill(process)

@@ -46,7 +46,7 @@ def run_of(seen: list[Entry]) -> str:
 
 
 @pytest.mark.parametrize(("kind", "step", "op", "code"), MOMENTS, ids=[f"{k}-{s}-{o}-{c}" for k, s, o, c in MOMENTS])
-def test_rule_6_what_was_said_and_not_heard_is_carried_by_the_next_relay(
+def test_rule_06_what_was_said_and_not_heard_is_carried_by_the_next_relay(
     data: Path, kind: Kind, step: str, op: Op | None, code: int
 ) -> None:
     process = start(data, {**SLOW, **TOLD[code]})

@@ -62,7 +62,9 @@ def test_a_port_that_is_none_is_named(tmp_path: Path, port: str) -> None:
     assert port in said_in_one_line(play(tmp_path, PORT=port))
 
 
-def test_ctrl_c_in_the_middle_of_a_run_is_clean_and_the_next_start_goes_on(live_play: Callable[..., Play]) -> None:
+def test_rule_06_ctrl_c_in_the_middle_of_a_run_is_clean_and_the_next_start_goes_on(
+    live_play: Callable[..., Play],
+) -> None:
     server = live_play()
     password = told_once(server)
     made = httpx.post(f"{server.url}/api/runs", json={"latency_ms": 400}, timeout=10).json()

@@ -66,7 +66,7 @@ def test_to_look_at_the_form_does_nothing(ada: Client, stuck: Finished) -> None:
     assert commands(stuck) == []
 
 
-def test_without_a_reason_nothing_is_done(ada: Client, stuck: Finished) -> None:
+def test_rule_34_without_a_reason_nothing_is_done(ada: Client, stuck: Finished) -> None:
     for said in (
         {"saw": 7},
         {"why": "   ", "saw": 7},
@@ -100,7 +100,7 @@ def test_a_post_from_elsewhere_is_refused(stuck: Finished) -> None:
     assert client.post(form(stuck), said).status_code == 302
 
 
-def test_a_saga_that_has_moved_on_is_left_alone(ada: Client, stuck: Finished) -> None:
+def test_rule_34_a_saga_that_has_moved_on_is_left_alone(ada: Client, stuck: Finished) -> None:
     saw = next(e.seq for e in stuck.entries if e.kind is Kind.SAGA_COMPENSATING)
     answer = ada.post(form(stuck), {"why": WHY, "saw": saw}, follow=True)
     assert f"the saga has moved on since entry {saw}" in answer.content.decode()

@@ -90,7 +90,7 @@ def broken(query: str, **changes: Any) -> str:
     return " · ".join(judgement.violations)
 
 
-def test_every_rule_notices_when_it_is_broken() -> None:
+def test_rule_38_every_rule_notices_when_it_is_broken() -> None:
     assert "rule 1: saga 0 ended as abandoned" in broken("", states=["abandoned"])
     assert "rule 7: run-finished at [] of" in broken("", entries=lambda made: made.entries[:-1])
     assert "rule 33: Payments keeps $98.00" in broken("", facts=lambda made: {**made.facts, "charged": 9800})

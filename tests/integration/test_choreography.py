@@ -114,7 +114,9 @@ def test_nobody_who_drives_says_a_word(free: dict[str, Finished], name: str) -> 
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_rule_7_the_rows_are_the_onlookers_fold_of_a_journal_without_gaps(free: dict[str, Finished], name: str) -> None:
+def test_rule_07_the_rows_are_the_onlookers_fold_of_a_journal_without_gaps(
+    free: dict[str, Finished], name: str
+) -> None:
     done = free[name]
     assert [e.seq for e in done.entries] == list(range(1, len(done.entries) + 1))
     states = fold(done.entries, {saga.pk: saga.order for saga in done.sagas}, witness)
@@ -129,7 +131,7 @@ def test_rule_7_the_rows_are_the_onlookers_fold_of_a_journal_without_gaps(free: 
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_rule_4_every_ledger_row_follows_a_journaled_intent_and_is_in_the_journal(
+def test_rule_04_every_ledger_row_follows_a_journaled_intent_and_is_in_the_journal(
     free: dict[str, Finished], name: str
 ) -> None:
     done = free[name]

@@ -56,7 +56,7 @@ def test_rule_39_an_event_that_comes_twice_is_handled_once(shop: Shop, service: 
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_inbox_answers_even_where_the_key_is_new(shop: Shop, service: str) -> None:
+def test_rule_39_the_inbox_answers_even_where_the_key_is_new(shop: Shop, service: str) -> None:
     desk = shop[service]
     first = hear(desk, FIRST[service])
     second = hear(desk, FIRST[service], key="another", action_key="yet another")
@@ -89,7 +89,7 @@ def test_rule_15_an_event_after_its_undo_is_fenced_and_says_nothing(shop: Shop, 
 
 
 @pytest.mark.parametrize("service", UNDOABLE)
-def test_two_events_that_ask_for_the_same_undo_undo_once(shop: Shop, service: str) -> None:
+def test_rule_39_two_events_that_ask_for_the_same_undo_undo_once(shop: Shop, service: str) -> None:
     desk = shop[service]
     hear(desk, FIRST[service])
     undoing = [name for name, does in HEARD[service].items() if does.op is Op.COMPENSATION]

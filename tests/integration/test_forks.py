@@ -156,7 +156,7 @@ def test_without_faults_a_fork_ends_well(families: dict[str, Family], name: str)
 
 
 @pytest.mark.parametrize("name", PARENTS)
-def test_rule_7_a_forks_rows_are_the_fold_of_a_journal_without_gaps(families: dict[str, Family], name: str) -> None:
+def test_rule_07_a_forks_rows_are_the_fold_of_a_journal_without_gaps(families: dict[str, Family], name: str) -> None:
     for _, ended in families[name].forks:
         done = read(ended.run.pk)
         assert [e.seq for e in done.entries] == list(range(1, len(done.entries) + 1))

@@ -84,7 +84,7 @@ def test_rule_26_an_append_of_an_older_epoch_is_refused_and_writes_nothing() -> 
     assert journal.read(run) == []
 
 
-def test_rule_7_entries_that_do_not_follow_are_refused() -> None:
+def test_rule_07_entries_that_do_not_follow_are_refused() -> None:
     run = fresh_run()
     gap, doubled = Batch(run=run, epoch=1, entries=[note(run, 2)]), Batch(run=run, epoch=1, entries=[note(run, 1)])
     outcomes, _ = append(gap, doubled, doubled)
@@ -101,7 +101,7 @@ def test_an_append_that_was_written_before_succeeds_again() -> None:
     assert len(journal.read(run)) == 1
 
 
-def test_one_poisoned_batch_fails_alone() -> None:
+def test_rule_05_one_poisoned_batch_fails_alone() -> None:
     run, poisoned = fresh_run(), fresh_run()
     # An alert of a saga that does not exist breaks a foreign key, which only the database can know.
     stray = Entry(kind=Kind.SAGA_NEEDS_OPERATOR, saga="nobody-1", seq=1, at=1, detail={"reason": "x"})
@@ -111,7 +111,7 @@ def test_one_poisoned_batch_fails_alone() -> None:
     assert (len(journal.read(poisoned)), len(journal.read(run))) == (0, 1)
 
 
-def test_rule_5_entry_rows_alert_and_run_state_commit_together() -> None:
+def test_rule_05_entry_rows_alert_and_run_state_commit_together() -> None:
     run = fresh_run()
     saga = SagaRow(saga=f"{run}-1", state="needs-operator", cause={"step": "x"}, steps=())
     stuck = note(run, 1, kind=Kind.SAGA_NEEDS_OPERATOR, step="charge-payment", detail={"reason": "spent"})
@@ -123,7 +123,7 @@ def test_rule_5_entry_rows_alert_and_run_state_commit_together() -> None:
     assert Alert.objects.get(saga=f"{run}-1").reason == "spent"
 
 
-def test_rule_7_the_database_refuses_to_change_or_delete_an_entry() -> None:
+def test_rule_07_the_database_refuses_to_change_or_delete_an_entry() -> None:
     run = fresh_run()
     append(Batch(run=run, epoch=1, entries=[note(run, 1)]))
     rows = JournalEntry.objects.filter(run=run)

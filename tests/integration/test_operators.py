@@ -30,7 +30,7 @@ def stuck(*faults: dict[str, object], **fields: object) -> Finished:
     return done
 
 
-def test_rule_3_an_operators_resolution_with_evidence_counts_as_the_success_of_that_compensation() -> None:
+def test_rule_03_an_operators_resolution_with_evidence_counts_as_the_success_of_that_compensation() -> None:
     waits = stuck(NO_REFUND)
     saga = waits.sagas[0]
     (done,) = finish(waits.run, before=lambda: resolve_saga(saga.pk, **SAID, evidence="wire transfer 42"))
@@ -92,7 +92,7 @@ def test_a_unit_that_was_taken_away_is_not_given_back_twice() -> None:
     assert (done.states, len(releases), done.facts()["stock_left"]) == (["compensated"], 1, 3)
 
 
-def test_what_is_incomplete_or_makes_no_sense_is_refused() -> None:
+def test_rule_34_what_is_incomplete_or_makes_no_sense_is_refused() -> None:
     waits = stuck(NO_REFUND)
     saga = waits.sagas[0].pk
     for missing in ("who", "why", "evidence"):

@@ -99,11 +99,24 @@ def test_rule_15_an_empty_compensation_leaves_a_mark_that_fences_its_action(
 
 
 @for_each_service
-def test_a_fence_is_never_a_stored_answer(open_shop: Callable[..., Shop], service: str) -> None:
+def test_rule_18_a_fence_is_never_a_stored_answer(open_shop: Callable[..., Shop], service: str) -> None:
     desk = open_shop()[service]
     desk.word("ord-8412", "CT")
     key = desk.call("ord-8412", desk.action, None).key
     assert not desk.service.stored_answers.objects.filter(world=desk.world, key=key).exists()
+
+
+@for_each_service
+@pytest.mark.parametrize("word", ["T", ""])
+def test_rule_13_a_compensation_needs_no_more_than_its_key(
+    open_shop: Callable[..., Shop], service: str, word: str
+) -> None:
+    desk = open_shop()[service]
+    desk.word("ord-8412", word)
+    undone = desk.undo("ord-8412", body={})
+    assert (undone.verdict, len(undone.rows)) == (Verdict.OK, len(word))
+    assert desk.net().get("ord-8412", 0) == 0
+    assert desk.service.pending(desk.world) == []
 
 
 @for_each_service

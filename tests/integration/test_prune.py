@@ -111,7 +111,7 @@ def test_an_interrupted_pruning_goes_on_where_it_was_left(monkeypatch: pytest.Mo
     assert [owned(run) for run in runs] == [{}, {}, {}]
 
 
-def test_the_database_still_refuses_to_delete_a_run_that_is_not_marked() -> None:
+def test_rule_07_the_database_still_refuses_to_delete_a_run_that_is_not_marked() -> None:
     (done,) = drive(scenario(timeout_ms=5000))
     with pytest.raises(IntegrityError, match="append-only"):
         Run.objects.filter(pk=done.run.pk).delete()

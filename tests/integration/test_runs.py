@@ -56,7 +56,7 @@ def aimed_attempts(done: Finished, step: str, on: str) -> list[Entry]:
 
 
 @pytest.mark.parametrize("cell", GRID, ids=":".join)
-def test_each_fault_at_each_step_ends_as_it_must(
+def test_rule_01_each_fault_at_each_step_ends_as_it_must(
     grid: dict[tuple[str, str, str], Finished], cell: tuple[str, str, str]
 ) -> None:
     step, on, kind = cell
@@ -67,7 +67,7 @@ def test_each_fault_at_each_step_ends_as_it_must(
 
 
 @pytest.mark.parametrize("cell", GRID, ids=":".join)
-def test_rule_7_state_is_the_fold_of_a_journal_without_gaps(
+def test_rule_07_state_is_the_fold_of_a_journal_without_gaps(
     grid: dict[tuple[str, str, str], Finished], cell: tuple[str, str, str]
 ) -> None:
     done = grid[cell]
@@ -83,7 +83,7 @@ def test_rule_7_state_is_the_fold_of_a_journal_without_gaps(
 
 
 @pytest.mark.parametrize("cell", GRID, ids=":".join)
-def test_rule_4_every_ledger_row_follows_a_journaled_intent_and_is_in_the_journal(
+def test_rule_04_every_ledger_row_follows_a_journaled_intent_and_is_in_the_journal(
     grid: dict[tuple[str, str, str], Finished], cell: tuple[str, str, str]
 ) -> None:
     done = grid[cell]
@@ -130,7 +130,7 @@ def test_rule_15_a_message_that_comes_after_its_compensation_is_fenced(
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("kind", ["crash-before", "crash-after"])
-def test_a_driver_that_dies_is_followed_by_one_that_reads_the_journal(
+def test_rule_08_a_driver_that_dies_is_followed_by_one_that_reads_the_journal(
     grid: dict[tuple[str, str, str], Finished], step: str, kind: str
 ) -> None:
     done = grid[step, "action", kind]
@@ -142,7 +142,7 @@ def test_a_driver_that_dies_is_followed_by_one_that_reads_the_journal(
     assert len(replays) == (1 if kind == "crash-after" else 0)
 
 
-def test_a_lost_reply_is_journaled_as_done_and_believed_unknown(engine_databases: None) -> None:
+def test_rule_08_a_lost_reply_is_journaled_as_done_and_believed_unknown(engine_databases: None) -> None:
     (done,) = drive(scenario(fault("charge-payment", "lost-reply", times=1)))
     (effect,) = done.kinds(Kind.EFFECT, step="charge-payment")
     (unknown,) = done.kinds(Kind.ATTEMPT_UNKNOWN)

@@ -80,7 +80,7 @@ def test_a_second_delivery_is_no_failure(engine_databases: None) -> None:
     assert len(done.kinds(Kind.REPLAYED)) == 1
 
 
-def test_rule_7_state_is_the_fold_of_the_journal(engine_databases: None) -> None:
+def test_rule_07_state_is_the_fold_of_the_journal(engine_databases: None) -> None:
     (done,) = drive(unguarded(fault(FOUR, "lost-reply"), orders=3))
     states = fold(done.entries, {saga.pk: saga.order for saga in done.sagas})
     for saga in done.sagas:
@@ -107,7 +107,7 @@ def test_who_waits_behind_an_abandoned_order_is_abandoned_too(
     assert done.run.state == "finished"
 
 
-def test_rule_6_an_open_call_is_unknown_after_a_crash_and_the_order_ends_there(engine_databases: None) -> None:
+def test_rule_06_an_open_call_is_unknown_after_a_crash_and_the_order_ends_there(engine_databases: None) -> None:
     run = create_run(unguarded(fault("charge-payment", "timeout"), timeout_ms=60_000))
 
     async def die_in_the_third_call() -> None:

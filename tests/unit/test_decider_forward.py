@@ -199,7 +199,7 @@ def test_rule_24_the_journaled_wait_is_the_hashed_one() -> None:
     assert facts[0].detail == {"delay_ms": expected, "due_at": NOW + expected}
 
 
-def test_the_last_success_and_the_settlement_it_owes_are_one_commit() -> None:
+def test_rule_05_the_last_success_and_the_settlement_it_owes_are_one_commit() -> None:
     facts, move = after(started(), *done(*names()))
     assert kinds(facts) == ["settlement-owed"]
     assert facts[0].detail == {"steps": ["reserve-inventory", "create-order"]}

@@ -64,7 +64,7 @@ def test_without_a_deadline_no_moment_is_too_late() -> None:
 
 
 @pytest.mark.parametrize("interruption", [[CANCEL], []])
-def test_a_call_under_way_is_waited_for_before_the_saga_turns(interruption: list[Entry]) -> None:
+def test_rule_20_a_call_under_way_is_waited_for_before_the_saga_turns(interruption: list[Entry]) -> None:
     begun = [BEGUN, *done(FIRST), called(SECOND), *interruption]
     assert decide(ORDER, fold(begun), DEADLINE) == ()
     facts, _ = after(*begun, unknown(SECOND), now=DEADLINE)

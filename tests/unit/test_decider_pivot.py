@@ -167,7 +167,7 @@ def test_a_pivot_under_way_is_left_alone() -> None:
     assert after(*BEFORE, called(PIVOT), *INTERRUPTED, definition=TRIP, now=LATE) == ([], None)
 
 
-def test_an_operators_retry_of_an_unknown_pivot_keeps_it_undecided() -> None:
+def test_rule_11_an_operators_retry_of_an_unknown_pivot_keeps_it_undecided() -> None:
     begun = [
         *BEFORE,
         *tries(PIVOT, unknown, unknown, unknown),

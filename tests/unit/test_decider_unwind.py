@@ -66,7 +66,7 @@ def test_rule_20_compensations_run_in_reverse_one_at_a_time(n: int) -> None:
     ]
 
 
-def test_the_turn_what_it_owes_and_the_first_intent_are_one_commit() -> None:
+def test_rule_05_the_turn_what_it_owes_and_the_first_intent_are_one_commit() -> None:
     facts, move = after(started(), *done(FIRST, SECOND), *tries(THIRD, refused))
     assert kinds(facts) == ["saga-compensating", "compensation-owed", "compensation-owed", "attempt-started"]
     assert [e.key for e in facts[1:]] == [
@@ -193,6 +193,12 @@ def test_rule_22_a_compensation_has_a_budget_of_its_own_and_spent_it_needs_an_op
     assert (stop.kind, stop.step, stop.op) == (Kind.SAGA_NEEDS_OPERATOR, SECOND, COMPENSATION)
     reason = "broken" if outcome == "error" else "no answer"
     assert stop.detail == {"reason": f"cancel-order failed {budget} times: {reason}"}
+
+
+def test_rule_30_what_is_older_than_the_step_that_is_stuck_stays_as_it_is() -> None:
+    play = Play(ORDER, replies={FOURTH: ["refused"], "refund-payment": ["error"] * 9}).run()
+    assert play.state.phase is Phase.NEEDS_OPERATOR
+    assert play.world.effects == {FIRST, SECOND, THIRD}
 
 
 def test_rule_22_a_refused_compensation_needs_an_operator_at_once() -> None:

@@ -148,14 +148,14 @@ WRONG: dict[str, tuple[str, Edit, str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_broken_sentence_is_refused_with_its_reason(case: str) -> None:
+def test_rule_02_a_broken_sentence_is_refused_with_its_reason(case: str) -> None:
     name, edit, reason = WRONG[case]
     found = sentence_violations(edit(list(right(name))), saga_of(name))
     assert any(reason in violation for violation in found), found
 
 
 @pytest.mark.parametrize("name", PLAYED)
-def test_a_right_sentence_and_each_of_its_beginnings_is_taken(name: str) -> None:
+def test_rule_02_a_right_sentence_and_each_of_its_beginnings_is_taken(name: str) -> None:
     sentence = right(name)
     for length in range(len(sentence) + 1):
         assert sentence_violations(sentence[:length], saga_of(name)) == []
