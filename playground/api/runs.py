@@ -10,7 +10,7 @@ from ninja import P, Query, QueryEx, Router
 from ninja.decorators import decorate_view
 
 from playground import facts, worlds
-from playground.api.answers import HEADER, once
+from playground.api.answers import HEADER, MAX_KEY, once
 from playground.api.shapes import JournalPage, Made, Problems, RunShape, ScenesPage
 from playground.api.wire import View, from_our_pages, json_of, json_only, reply
 from playground.scenario import Scenario, refuse_unbuilt
@@ -33,7 +33,7 @@ KEY_PARAMETER = {
     "name": HEADER,
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "maxLength": 255},
+    "schema": {"type": "string", "maxLength": MAX_KEY, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     "description": "The same key with the same request gives the same answer, byte for byte, and nothing twice.",
 }
 
@@ -83,7 +83,11 @@ def made(request: HttpRequest, run: Run) -> HttpResponse:
     return response
 
 
-@router.get("/runs/{slug:id}", response={200: RunShape, 404: Problems}, summary="A run, its services and its facts")
+@router.get(
+    "/runs/{slug:id}",
+    response={200: RunShape, 403: Problems, 404: Problems},
+    summary="A run, its services and its facts",
+)
 @decorate_view(from_our_pages)
 def show(request: HttpRequest, id: str) -> HttpResponse:
     """`facts` come from the services' own databases and never from the journal."""
@@ -102,7 +106,11 @@ def show(request: HttpRequest, id: str) -> HttpResponse:
     )
 
 
-@router.get("/runs/{slug:id}/journal", response={200: JournalPage, 404: Problems}, summary="The journal of a run")
+@router.get(
+    "/runs/{slug:id}/journal",
+    response={200: JournalPage, 403: Problems, 404: Problems, 422: Problems},
+    summary="The journal of a run",
+)
 @decorate_view(from_our_pages)
 def read_journal(request: HttpRequest, id: str, after: After = 0) -> HttpResponse:
     """At most 1000 entries after `after`; an empty list after the last one."""
@@ -111,7 +119,11 @@ def read_journal(request: HttpRequest, id: str, after: After = 0) -> HttpRespons
     return reply({"entries": [entry.to_json() for entry in entries], "finished": _is_end(run, entries, after)})
 
 
-@router.get("/runs/{slug:id}/scenes", response={200: ScenesPage, 404: Problems}, summary="The scenes of a run")
+@router.get(
+    "/runs/{slug:id}/scenes",
+    response={200: ScenesPage, 403: Problems, 404: Problems, 422: Problems},
+    summary="The scenes of a run",
+)
 @decorate_view(from_our_pages)
 def read_scenes(
     request: HttpRequest, id: str, after: After = 0, saga: Query[str] = "", limit: Limit = PAGE_FRAMES
