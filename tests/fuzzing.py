@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import pytest
 from django.apps import apps
 from django.db import router
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, core, given, settings
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture import engine
+from hypothesis.strategies._internal import collections
 
 from sagas.models import Run
 
@@ -44,6 +47,23 @@ def fuzz(examples: int, given_: st.SearchStrategy[T], holds: Callable[[T], Any],
         holds(value)
 
     run()
+
+
+@contextmanager
+def hypothesis_as_it_was() -> Iterator[None]:
+    """Undoes what schemathesis does to Hypothesis: no failing example of any test would be printed any more."""
+    places = [
+        (core, "RepresentationPrinter"),
+        (core, "BUFFER_SIZE"),
+        (engine, "BUFFER_SIZE"),
+        (collections, "BUFFER_SIZE"),
+    ]
+    before = [(module, name, getattr(module, name)) for module, name in places if hasattr(module, name)]
+    try:
+        yield
+    finally:
+        for module, name, value in before:
+            setattr(module, name, value)
 
 
 def stored() -> dict[str, int]:

@@ -6,20 +6,10 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from playground.api.shapes import Accepted, Problems
 from playground.api.wire import json_of
 from playground.scenario_errors import FieldError, ScenarioInvalid
 
 NAMELESS = "someone, through the API"
-ANSWERS = {
-    202: Accepted,
-    403: Problems,
-    404: Problems,
-    409: Problems,
-    413: Problems,
-    415: Problems,
-    422: Problems,
-}
 VISIBLE = r"[^\p{C}\p{Z}]"  # what has a shape on paper
 PRINTABLE = rf"(?:{VISIBLE}|[ \n])"
 LIMITS = {"who": 150, "why": 1000, "evidence": 2000, "record": 64}  # characters

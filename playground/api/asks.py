@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from playground.api.asked import ANSWERS, NAMELESS, body_of, reasons
+from playground.api.asked import NAMELESS, body_of, reasons
 from playground.api.runs import KEY_PARAMETER, post_guards
+from playground.api.shapes import Accepted, Problems
 from playground.api.wire import View, reply
 from sagas.runs import ask_run
 
@@ -44,7 +45,7 @@ def _asks(kind: str, description: str) -> View:
 for _kind, (_summary, _description) in ASKS.items():
     router.post(
         f"/runs/{{slug:id}}/{_kind}",
-        response=ANSWERS,
+        response={202: Accepted, 403: Problems, 404: Problems, 409: Problems, 415: Problems, 422: Problems},
         summary=_summary,
         openapi_extra={"parameters": [KEY_PARAMETER], "requestBody": body_of()},
     )(post_guards()(_asks(_kind, _description)))

@@ -23,6 +23,7 @@ class DescribedAPI(NinjaAPI):
                     _show(operation, example)
                 _tell(operation, method, path)
                 precise.name(operation)
+                precise.refuse(operation)
         precise.lift(schema)
         return schema
 

@@ -26,7 +26,7 @@ _FILES = {kind: {"schema": {"type": "object" if kind == CONTENT_TYPE else "strin
 
 @router.get(
     "/runs/{slug:id}/export",
-    response={403: Problems, 404: Problems, 409: Problems, 422: Problems, 501: Problems},
+    response={404: Problems, 409: Problems, 422: Problems, 501: Problems},
     summary="A run as a file",
     openapi_extra={"responses": {200: {"description": "The file", "content": _FILES}}},
 )

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 ID = {"type": "string", "pattern": "^[-a-zA-Z0-9_]+$"}
-FORMAT = {"const": 1, "description": "The format in which the scenario is written down"}
+REFUSAL = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problems"}}}}
+ALWAYS = {403: "A page from elsewhere asks"}
+OF_A_BODY = {413: "The body is too large", 415: "The body is not JSON by its own word", 422: "A field is wrong"}
+OF_A_QUERY = {422: "A parameter is wrong"}
 OURS, THEIRS = "#/components/schemas/", "#/$defs/"
 
 
@@ -14,6 +17,16 @@ def name(operation: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", ()):
         if parameter["in"] == "path":
             parameter["schema"] = {**parameter["schema"], **ID}
+
+
+def refuse(operation: dict[str, Any]) -> None:
+    """Add the refusals that every operation of its kind knows, where it says nothing of its own about them."""
+    asked = any(parameter["in"] == "query" for parameter in operation.get("parameters", ()))
+    known = {**ALWAYS, **(OF_A_BODY if "requestBody" in operation else {}), **(OF_A_QUERY if asked else {})}
+    responses = operation["responses"]
+    for status, description in known.items():
+        if not {status, str(status)} & set(responses):
+            responses[status] = {"description": description, **REFUSAL}
 
 
 def lift(schema: dict[str, Any]) -> None:

@@ -85,7 +85,7 @@ def made(request: HttpRequest, run: Run) -> HttpResponse:
 
 @router.get(
     "/runs/{slug:id}",
-    response={200: RunShape, 403: Problems, 404: Problems},
+    response={200: RunShape, 404: Problems},
     summary="A run, its services and its facts",
 )
 @decorate_view(from_our_pages)
@@ -106,11 +106,7 @@ def show(request: HttpRequest, id: str) -> HttpResponse:
     )
 
 
-@router.get(
-    "/runs/{slug:id}/journal",
-    response={200: JournalPage, 403: Problems, 404: Problems, 422: Problems},
-    summary="The journal of a run",
-)
+@router.get("/runs/{slug:id}/journal", response={200: JournalPage, 404: Problems}, summary="The journal of a run")
 @decorate_view(from_our_pages)
 def read_journal(request: HttpRequest, id: str, after: After = 0) -> HttpResponse:
     """At most 1000 entries after `after`; an empty list after the last one."""
@@ -119,11 +115,7 @@ def read_journal(request: HttpRequest, id: str, after: After = 0) -> HttpRespons
     return reply({"entries": [entry.to_json() for entry in entries], "finished": _is_end(run, entries, after)})
 
 
-@router.get(
-    "/runs/{slug:id}/scenes",
-    response={200: ScenesPage, 403: Problems, 404: Problems, 422: Problems},
-    summary="The scenes of a run",
-)
+@router.get("/runs/{slug:id}/scenes", response={200: ScenesPage, 404: Problems}, summary="The scenes of a run")
 @decorate_view(from_our_pages)
 def read_scenes(
     request: HttpRequest, id: str, after: After = 0, saga: Query[str] = "", limit: Limit = PAGE_FRAMES

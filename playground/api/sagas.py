@@ -5,10 +5,13 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from playground.api.asked import ANSWERS, NAMELESS, body_of, reasons
+from playground.api.asked import NAMELESS, body_of, reasons
 from playground.api.runs import KEY_PARAMETER, post_guards
+from playground.api.shapes import Accepted, Problems
 from playground.api.wire import reply
 from sagas.runs import release_lock, resolve_saga, retry_saga
+
+ANSWERS = {202: Accepted, 403: Problems, 404: Problems, 409: Problems, 415: Problems, 422: Problems}
 
 router = Router(tags=["sagas"])
 

@@ -116,7 +116,8 @@ def pages(shelf: Shelf) -> st.SearchStrategy[Asked]:
     about = {"url": urls, "format": ["json", "xml"], "maxwidth": ["300", "1"], "maxheight": ["300"]}
     acts = [f"/acts/{n}/" for n in range(5)]
     places: list[tuple[st.SearchStrategy[str], Keys]] = [
-        (st.sampled_from(["/", "/takeaways/", "/acts/2/bet/", "/links/", "/lab/check/"]), ours),
+        (st.sampled_from(["/", "/takeaways/", "/links/", "/lab/check/"]), ours),
+        (st.just("/acts/2/bet/"), {**ours, "order": ["1,2"], "ends": ["completed", "compensated"]}),
         (st.sampled_from([*acts, "/lab/", "/lab/embed/", "/lab/card.png"]), {**SCENARIO, **ours}),
         (st.sampled_from([*acts, "/lab/"]), ours),
         (st.just("/lab/thousand/open/"), {**SCENARIO, "n": ["1", "1000", "1001", "0" * 9 + "1" + "9" * 5000]}),

@@ -16,7 +16,7 @@ from schemathesis.checks import CHECKS
 from tests.fuzz.kept import check_what_is_kept
 from tests.fuzz.wire import Answer, Raw, send
 from tests.fuzz.wire import requests as raw_requests
-from tests.fuzzing import depths, fuzz
+from tests.fuzzing import depths, fuzz, hypothesis_as_it_was
 from tests.play import Play
 
 PATIENCE_SECONDS = 60
@@ -93,7 +93,9 @@ def test_every_operation_answers_as_the_description_says_and_keeps_nothing_it_sh
     for found in asker.schema.get_all_operations():
         operation = found.ok()
         for mode in GenerationMode:
-            strategy = operation.as_strategy(generation_mode=mode)
+            with hypothesis_as_it_was():
+                strategy = operation.as_strategy(generation_mode=mode)
+                strategy.validate()
             fuzz(examples, strategy, lambda case, mode=mode: asker.ask(case, mode))
     assert asker.statuses["POST /api/runs", 201] > 0, "no request was one that is granted"
     assert asker.statuses["POST /api/scenarios", 201] > 0

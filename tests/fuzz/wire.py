@@ -25,7 +25,8 @@ class Raw:
     @property
     def promises_more(self) -> bool:
         """Whether the server has to wait for a body that does not come."""
-        return bool(self.length and self.length.isdigit() and int(self.length) > len(self.body))
+        length = self.length or b""
+        return length.isdigit() and (len(length) > 12 or int(length) > len(self.body))
 
     def bytes(self, host: str) -> bytes:
         lines = [f"{self.method} {self.path} HTTP/1.1".encode(), b"Host: " + host.encode(), b"Connection: close"]
@@ -127,7 +128,9 @@ _TYPES = st.sampled_from(
     + [b"", b"text/plain", b"application/json; charset=utf-16", b"application/json; charset=none", b"a" * 300]
     + [b"multipart/form-data", b"multipart/form-data; boundary=\xff", b"application/x-www-form-urlencoded", b"\xff\xfe"]
 )
-_LENGTHS = st.sampled_from([None] * 8 + [b"", b"0", b"1", b"-1", b"x", b"999999999999", b"\xff", b"1, 2"])
+_LENGTHS = st.sampled_from(
+    [None] * 8 + [b"", b"0", b"1", b"-1", b"x", b"999999999999", b"9" * 5000, b"\xb2", b"\xff", b"1, 2"]
+)
 
 
 def requests(run: str) -> st.SearchStrategy[Raw]:
