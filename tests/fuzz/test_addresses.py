@@ -45,7 +45,7 @@ FILTERS: Keys = {
 }
 
 
-@depths(ordinary=250, torture=6000)
+@depths(ordinary=250, torture=3000)
 def test_no_page_breaks_or_stores_anything_whatever_its_address_says(shelf: Shelf, examples: int) -> None:
     client, before = Client(), stored()
     fuzz(examples, pages(shelf), lambda asked: answered(client, asked, OF_A_PAGE))

@@ -61,7 +61,7 @@ def forms(shelf: Shelf) -> st.SearchStrategy[Form]:
     return st.one_of(*(st.builds(Form, path, queries(keys), headers, kind) for path, keys in places))
 
 
-@depths(ordinary=150, torture=5000)
+@depths(ordinary=150, torture=2500)
 def test_no_form_breaks_anything_or_starts_what_is_no_scenario(shelf: Shelf, examples: int) -> None:
     client, runs_before, worlds_before = Client(), runs(), worlds()
 
