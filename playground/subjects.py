@@ -24,7 +24,7 @@ from sagas.plan import plan_from_json
 
 LAB = "/lab/"
 SEQ = re.compile(r"[0-9]{1,9}")
-PAGE_KEYS = ("at", "theme", "run", "saga", "focus", "speed")  # of an address, that are no part of a scenario
+PAGE_KEYS = ("at", "theme", "run", "focus", "speed")  # of the lab's address, that are no part of a scenario
 
 
 class NothingToShow(LookupError):

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import html
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 from django.contrib.admin import site
 from django.test import Client
 from hypothesis import strategies as st
 
+from playground.acts import act0, act1, act2, act3, act4
+from playground.lab.draft import NOT_SCENARIO
+from playground.scenario import Scenario, ScenarioInvalid
+from playground.scenario_errors import FieldError
+from playground.subjects import PAGE_KEYS
 from tests.fuzz.conftest import Shelf
 from tests.fuzzing import JUNK, SCENARIO, TEXTS, depths, fuzz, percent, queries, stored
 from tests.integration.admin import client_of
@@ -17,6 +24,17 @@ pytestmark = pytest.mark.usefixtures("strict_databases")
 
 OF_A_PAGE = {200, 302, 303, 400, 404, 405, 413, 414, 422, 501}
 OF_THE_ADMIN = {*OF_A_PAGE, 403}
+
+SCENARIO_OF: Mapping[str, Callable[[str], Any]] = {
+    "/acts/0/": act0.ACT.from_address,
+    "/acts/1/": act1.pair_from_address,
+    "/acts/2/": act2.ACT.from_address,
+    "/acts/3/": act3.ACT.from_address,
+    "/acts/4/": act4.ACT.from_address,
+    "/lab/": lambda query: Scenario.from_query(query, NOT_SCENARIO),
+    "/lab/embed/": lambda query: Scenario.from_query(query, PAGE_KEYS),
+    "/lab/card.png": lambda query: Scenario.from_query(query, PAGE_KEYS),
+}
 
 Asked = tuple[str, str]  # a path and a raw query
 Keys = Mapping[str, list[str]]
@@ -89,10 +107,26 @@ def test_nobody_is_led_elsewhere_by_the_address_that_a_form_was_sent_from(shelf:
 
 
 def answered(client: Client, asked: Asked, allowed: set[int]) -> None:
-    """Fail unless a GET of this path and query gets one of the answers that are written down."""
+    """Fail unless a GET of this path and query gets one of the answers that are written down, and a 400 its field."""
     path, query = asked
     response = client.get(path, QUERY_STRING=query)
     assert response.status_code in allowed, (path, query[:300], response.status_code)
+    if path in SCENARIO_OF:
+        errors = wrong(path, query)
+        assert not errors or response.status_code in (400, 404, 302), (path, query[:300], response.status_code)
+        if response.status_code == 400 and "%00" not in query:
+            page = html.unescape(response.content.decode())
+            named = [error["field"].partition(".")[0] for error in errors] or ["theme", "at"]
+            assert any(field in page for field in named), (path, query[:300], errors)
+
+
+def wrong(path: str, query: str) -> list[FieldError]:
+    """Return what is wrong with the scenario of an address, by the rules of its own page."""
+    try:
+        SCENARIO_OF[path](query)
+    except ScenarioInvalid as error:
+        return error.errors
+    return []
 
 
 def admin_pages(shelf: Shelf) -> st.SearchStrategy[Asked]:
