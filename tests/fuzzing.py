@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.internal.conjecture import engine
 from hypothesis.strategies._internal import collections
 
-from sagas.models import Run
-
 T = TypeVar("T")
 
 ORDINARY, TORTURE = "ordinary", "torture"
+MANY = 400  # from this many examples on they are new ones each time
 
 
 def depths(ordinary: int, torture: int) -> pytest.MarkDecorator:
@@ -28,9 +27,9 @@ def depths(ordinary: int, torture: int) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("examples", [pytest.param(ordinary, id=ORDINARY), many])
 
 
-def fuzz(examples: int, given_: st.SearchStrategy[T], holds: Callable[[T], Any], *, fixed: bool | None = None) -> None:
+def fuzz(examples: int, given_: st.SearchStrategy[T], holds: Callable[[T], Any]) -> None:
     """Hold `holds` to that many values: always the same ones when they are few, new ones each time when they are many."""
-    always_the_same = examples < 1000 if fixed is None else fixed
+    always_the_same = examples < MANY
     phases = [Phase.generate] if always_the_same else [Phase.generate, Phase.shrink]
 
     @settings(
@@ -123,10 +122,3 @@ def queries(keys: Mapping[str, list[str]], most: int = 5) -> st.SearchStrategy[s
     )
     pair = st.one_of(known, known, known, st.tuples(TEXTS, TEXTS)).map(lambda kv: f"{percent(kv[0])}={percent(kv[1])}")
     return st.lists(st.one_of(pair, pair, pair, JUNK), max_size=most).map("&".join)
-
-
-def scenario_parses(run: Run) -> None:
-    """Fail unless a stored run's scenario is one."""
-    from playground.scenario import Scenario
-
-    Scenario.parse(run.scenario)

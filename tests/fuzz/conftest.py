@@ -29,9 +29,9 @@ class Shelf:
         return [f"{run}-{n}" for run in self.runs for n in (1, 2)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shelf(engine_databases: None) -> Shelf:
-    """Return runs of every mode, made once."""
+    """Return runs of every mode, made once for each module: others may have emptied the tables in between."""
     two = scenario(orders=2, stock=1, mode="choreography")
     runs = [each.run.pk for each in drive(scenario(), scenario(saga="trip"), two, scenario(mode="none"))]
     stuck = stuck_run().run.pk

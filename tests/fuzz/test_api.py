@@ -86,7 +86,7 @@ def asker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
         yield Asker(play)
 
 
-@depths(ordinary=4, torture=1000)
+@depths(ordinary=4, torture=400)
 def test_every_operation_answers_as_the_description_says_and_keeps_nothing_it_should_not(
     asker: Asker, examples: int
 ) -> None:
