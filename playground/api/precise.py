@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-ID = {"type": "string", "pattern": "^[-a-zA-Z0-9_]+$"}
+PATTERNS = {"path": "^[-a-zA-Z0-9_]+$", "header": "^[!-~]([ -~]*[!-~])?$"}  # of an id, and of a key
 REFUSAL = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problems"}}}}
 ALWAYS = {403: "A page from elsewhere asks"}
 OF_A_BODY = {413: "The body is too large", 415: "The body is not JSON by its own word", 422: "A field is wrong"}
@@ -13,10 +13,10 @@ OURS, THEIRS = "#/components/schemas/", "#/$defs/"
 
 
 def name(operation: dict[str, Any]) -> None:
-    """Say what an id in a path looks like: anything else is no address."""
+    """Say what an id in a path looks like, and a key in a header: any other id is no address."""
     for parameter in operation.get("parameters", ()):
-        if parameter["in"] == "path":
-            parameter["schema"] = {**parameter["schema"], **ID}
+        if parameter["in"] in PATTERNS:
+            parameter["schema"] = {**parameter["schema"], "type": "string", "pattern": PATTERNS[parameter["in"]]}
 
 
 def refuse(operation: dict[str, Any]) -> None:

@@ -39,10 +39,8 @@ def from_home(request: Request) -> bool:
 def came_from(request: Request) -> str:
     """Return the page of this site that a form was sent from, or ""."""
     referer = split(request.headers.get("Referer", ""))
-    if referer.netloc != request.get_host():
-        return ""
-    path = f"/{referer.path.lstrip('/')}"  # "//elsewhere/" would lead away from here
-    return f"{path}?{referer.query}"
+    ours = referer.netloc == request.get_host() and not referer.path.startswith("//")
+    return f"{referer.path}?{referer.query}" if ours else ""
 
 
 def split(url: str) -> SplitResult:
