@@ -48,10 +48,19 @@ class Relay(AsyncWebsocketConsumer):
     async def _send_all(self, texts: AsyncIterable[str]) -> None:
         try:
             async for text in texts:
-                await self.send(text_data=text)
+                if not await self._sent(text):
+                    return
         except Exception:
-            # The line went away under a send; `disconnect` follows.
-            logger.info("socket.send-failed", exc_info=True)
+            logger.exception("socket.relay-failed")
+
+    async def _sent(self, text: str) -> bool:
+        """Return whether the line took it. One that went away under a send says so by `disconnect`, which follows."""
+        try:
+            await self.send(text_data=text)
+        except Exception as error:  # each server raises its own; any client can cause it, so it is one line of the log
+            logger.info("socket.send-failed: %s", error)
+            return False
+        return True
 
 
 class RunConsumer(Relay):

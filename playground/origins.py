@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
@@ -23,11 +23,15 @@ def is_welcome(origin: str | None, host: str) -> bool:
     """
     if origin is None:
         return True
-    if _is_trusted(origin):
+    try:
+        given = urlsplit(origin)
+    except ValueError:  # as of "http://[": no origin that a browser sends
+        return False
+    if _is_trusted(given):
         return True
     allowed = settings.ALLOWED_HOSTS or (LOCAL_HOSTS if settings.DEBUG else ())
     domain, _ = split_domain_port(host)
-    return bool(domain) and validate_host(domain, allowed) and urlsplit(origin).netloc.lower() == host.lower()
+    return bool(domain) and validate_host(domain, allowed) and given.netloc.lower() == host.lower()
 
 
 class OwnOrigins:
@@ -46,8 +50,7 @@ class OwnOrigins:
         return await send({"type": "websocket.close", "code": 4403})
 
 
-def _is_trusted(origin: str) -> bool:
-    given = urlsplit(origin)
+def _is_trusted(given: SplitResult) -> bool:
     for trusted in map(urlsplit, settings.CSRF_TRUSTED_ORIGINS):
         if trusted.scheme == given.scheme and is_same_domain(given.netloc, trusted.netloc.lstrip("*")):
             return True

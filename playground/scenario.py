@@ -13,7 +13,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from playground import scenario_errors, scenario_query, scenario_versions
@@ -35,7 +35,11 @@ FaultKind = Literal[
     "decline", "error", "timeout", "lost-reply", "duplicate", "late", "crash-before", "crash-after", "drop-event"
 ]
 Milliseconds = Annotated[int, Field(ge=0, le=60_000)]
+Moves = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=MAX_MOVES)]
 LongMilliseconds = Annotated[int, Field(ge=1, le=600_000)]
+
+_SAGAS: list[JsonValue] = list(dict.fromkeys(name for name, _ in catalog.DEFINITIONS))
+_STEPS: list[JsonValue] = list(dict.fromkeys(s.name for d in catalog.DEFINITIONS.values() for s in d.steps))
 
 
 def _schedule(value: object) -> object:
@@ -78,7 +82,7 @@ class FaultSpec(_Strict):
     `saga` is the index of the only saga that it hits, as a schedule has it; null is every saga.
     """
 
-    step: str
+    step: Annotated[str, Field(json_schema_extra={"enum": _STEPS})]
     on: Literal["action", "compensation"] = "action"
     kind: FaultKind
     times: int | None = Field(default=None, ge=1, le=100)
@@ -95,7 +99,7 @@ class FaultSpec(_Strict):
 class Scenario(_Strict):
     """Everything that a run can be told. Make one with `parse` or `from_query`; both raise ScenarioInvalid."""
 
-    saga: str = "order"
+    saga: Annotated[str, Field(json_schema_extra={"enum": _SAGAS})] = "order"
     mode: Mode = "orchestration"
     orders: int = Field(default=1, ge=1, le=8)
     stock: int = Field(default=3, ge=0, le=100)
@@ -104,7 +108,7 @@ class Scenario(_Strict):
     idempotency: bool = True
     key_scope: Literal["step", "order"] = "step"
     lock: Literal["off", "naive", "fail-fast", "wait"] = "fail-fast"
-    schedule: Annotated[Literal["rendezvous", "free"] | list[int], BeforeValidator(_schedule)] = "rendezvous"
+    schedule: Annotated[Literal["rendezvous", "free"] | Moves, BeforeValidator(_schedule)] = "rendezvous"
     retry: RetrySpec = RetrySpec()
     compensation_retry: CompensationRetrySpec = CompensationRetrySpec()
     latency_ms: int = Field(default=250, ge=0, le=5000)

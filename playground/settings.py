@@ -51,6 +51,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "playground.refusals.Tls",
     "django.middleware.security.SecurityMiddleware",
+    "playground.api.refusals.RefusalsInJson",
+    "playground.nul.NoNul",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -5,6 +5,7 @@ Preview cards, embedded pages and oEmbed all speak of a subject; its path is the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,8 @@ from sagas.models import Run, Saga
 from sagas.plan import plan_from_json
 
 LAB = "/lab/"
-PAGE_KEYS = ("at", "theme", "run", "saga", "focus", "speed")  # of an address, that are no part of a scenario
+SEQ = re.compile(r"[0-9]{1,9}")
+PAGE_KEYS = ("at", "theme", "run", "focus", "speed")  # of the lab's address, that are no part of a scenario
 
 
 class NothingToShow(LookupError):
@@ -91,7 +93,10 @@ def of_lab(query: str) -> Subject:
 
 def of_address(address: str) -> Subject:
     """Return what the page at a path, with its query, shows. Raises NothingToShow."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError as error:
+        raise NothingToShow(address) from error
     try:
         if parts.path == LAB:
             return of_lab(parts.query)
@@ -101,7 +106,9 @@ def of_address(address: str) -> Subject:
         if found.url_name == "run":
             asked = dict(parse_qsl(parts.query))
             at = asked.get("at", "")
-            return of_run(found.kwargs["run_id"], saga_id=asked.get("saga", ""), at=int(at) if at.isdecimal() else None)
+            return of_run(
+                found.kwargs["run_id"], saga_id=asked.get("saga", ""), at=int(at) if SEQ.fullmatch(at) else None
+            )
     except (Resolver404, RunUnknown, ScenarioInvalid, LinkUnknown) as error:
         raise NothingToShow(address) from error
     raise NothingToShow(address)

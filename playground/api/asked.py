@@ -10,6 +10,8 @@ from playground.api.wire import json_of
 from playground.scenario_errors import FieldError, ScenarioInvalid
 
 NAMELESS = "someone, through the API"
+VISIBLE = r"[^\p{C}\p{Z}]"  # what has a shape on paper
+PRINTABLE = rf"(?:{VISIBLE}|[ \n])"
 LIMITS = {"who": 150, "why": 1000, "evidence": 2000, "record": 64}  # characters
 
 
@@ -18,11 +20,18 @@ def body_of(*needed: str) -> dict[str, Any]:
     fields = dict.fromkeys(("who", "why", *needed))
     shape: dict[str, Any] = {
         "type": "object",
-        "properties": {field: {"type": "string", "maxLength": LIMITS[field]} for field in fields},
+        "properties": {field: _text(field, needed=field in needed) for field in fields},
+        "additionalProperties": False,
     }
     if needed:
         shape["required"] = list(needed)
     return {"content": {"application/json": {"schema": shape}}, "required": bool(needed)}
+
+
+def _text(field: str, *, needed: bool) -> dict[str, Any]:
+    """Return the description of a text that somebody says; whether it may be blank."""
+    pattern = rf"^{PRINTABLE}*$" if not needed else rf"^{PRINTABLE}*{VISIBLE}{PRINTABLE}*$"
+    return {"type": "string", "maxLength": LIMITS[field], "pattern": pattern}
 
 
 def reasons(request: HttpRequest, what: str, *needed: str) -> dict[str, str]:
@@ -36,7 +45,7 @@ def reasons(request: HttpRequest, what: str, *needed: str) -> dict[str, str]:
         if key not in known:
             errors.append({"field": key, "message": f"is not a key of {what}"})
         elif not isinstance(given, str) or len(given) > LIMITS[key] or not given.replace("\n", " ").isprintable():
-            errors.append({"field": key, "message": f"must be text of at most {LIMITS[key]} characters"})
+            errors.append({"field": key, "message": f"must be printable text of at most {LIMITS[key]} characters"})
         elif key in needed and not given.strip():
             errors.append({"field": key, "message": "must not be empty"})
     errors += [{"field": key, "message": "is missing"} for key in needed if key not in value]

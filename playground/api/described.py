@@ -7,6 +7,7 @@ from typing import Any
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
+from playground.api import precise
 from playground.api.examples import EXAMPLES, Example, shell
 
 
@@ -21,6 +22,9 @@ class DescribedAPI(NinjaAPI):
                 for example in EXAMPLES.get(f"{method.upper()} {path}", ()):
                     _show(operation, example)
                 _tell(operation, method, path)
+                precise.name(operation)
+                precise.refuse(operation)
+        precise.lift(schema)
         return schema
 
 

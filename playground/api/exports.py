@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 from ninja.decorators import decorate_view
+from pydantic import WithJsonSchema
 
 from playground import export
 from playground.api.shapes import Problems
-from playground.api.wire import from_our_pages, problem
+from playground.api.wire import CONTENT_TYPE, from_our_pages, problem
 from playground.scenario_errors import listed
 
 FORMATS = (*export.FORMATS, *export.PLANNED)
 
+Format = Query[Annotated[str, WithJsonSchema({"type": "string", "enum": list(FORMATS)})]]
+
 router = Router(tags=["runs"])
 
-_FILES = {form.content_type.partition(";")[0]: {"schema": {"type": "string"}} for form in export.FORMATS.values()}
+_KINDS = {form.content_type.partition(";")[0] for form in export.FORMATS.values()}
+_FILES = {kind: {"schema": {"type": "object" if kind == CONTENT_TYPE else "string"}} for kind in sorted(_KINDS)}
 
 
 @router.get(
@@ -25,7 +31,7 @@ _FILES = {form.content_type.partition(";")[0]: {"schema": {"type": "string"}} fo
     openapi_extra={"responses": {200: {"description": "The file", "content": _FILES}}},
 )
 @decorate_view(from_our_pages)
-def export_run(request: HttpRequest, id: str, format: Query[str]) -> HttpResponse:
+def export_run(request: HttpRequest, id: str, format: Format) -> HttpResponse:
     """`journal`: all of it as JSON. `mermaid`: a sequence diagram. `otlp`: traces. `pytest`: a test that runs it again.
 
     `asl`, `temporal` and `durable` are not there yet: 501.

@@ -17,7 +17,7 @@ _FIELDS = {
     "at": {"type": "integer", "minimum": 1, "description": "The last entry that both runs share"},
     "faults": {"type": "array", "maxItems": MAX_FAULTS, "items": FaultSpec.model_json_schema()},
 }
-_ASKED = {"type": "object", "required": ["at"], "properties": _FIELDS}
+_ASKED = {"type": "object", "required": ["at"], "properties": _FIELDS, "additionalProperties": False}
 
 
 @router.post(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from django.urls import reverse
 
@@ -33,11 +33,19 @@ def _link(scenario: Scenario) -> dict[str, str]:
 
 def from_home(request: Request) -> bool:
     """Return whether htmx asks from the home page, whose address stays as it is."""
-    return urlsplit(request.htmx.current_url or "").path == reverse("home")
+    return split(request.htmx.current_url or "").path == reverse("home")
 
 
 def came_from(request: Request) -> str:
     """Return the page of this site that a form was sent from, or ""."""
-    referer = urlsplit(request.headers.get("Referer", ""))
+    referer = split(request.headers.get("Referer", ""))
     ours = referer.netloc == request.get_host() and not referer.path.startswith("//")
     return f"{referer.path}?{referer.query}" if ours else ""
+
+
+def split(url: str) -> SplitResult:
+    """Return the parts of an address that somebody sent; of what is no address, those of none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -114,4 +114,4 @@ def _address(scenario: Scenario, **page_keys: str) -> str:
 
 def _is_open(request: Request, scenario: Scenario) -> bool:
     """Return whether the address that the browser shows holds this scenario already, perhaps with its run."""
-    return drafts.of_address(urlsplit(request.htmx.current_url or "").query).scenario == scenario
+    return drafts.of_address(base.split(request.htmx.current_url or "").query).scenario == scenario

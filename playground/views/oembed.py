@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from playground import card, frames, subjects
 from playground.subjects import Subject
+from playground.views import base
 
 PROVIDER = "Five Ledgers"
 LEAST = 200  # pixels, below which nothing can be read
@@ -25,7 +25,7 @@ def answer(request: HttpRequest) -> HttpResponse:
         most = {side: _pixels(request, side) for side in ("maxwidth", "maxheight")}
     except ValueError as error:
         return _problem(400, *error.args)
-    url = urlsplit(request.GET.get("url", ""))
+    url = base.split(request.GET.get("url", ""))
     if url.scheme not in ("http", "https") or url.netloc.lower() != request.get_host().lower():
         return _problem(404, "url", "is no address of this site")
     try:

@@ -44,6 +44,9 @@ class ReadOnly(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        return super().get_object(request, object_id, from_field or None)  # an empty one is no field's name
+
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[Pages]:
         return Pages
 

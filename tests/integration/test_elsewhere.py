@@ -250,3 +250,11 @@ def test_a_frame_with_a_bad_address_says_what_is_wrong(path: str, named: str, ru
     answer = Client().get(path.format(runs["completed"].run.pk))
     assert answer.status_code == 400
     assert f"{named}: " in answer.content.decode()
+
+
+def test_a_scenario_of_another_saga_is_that_saga_elsewhere_too() -> None:
+    client = Client()
+    assert "book-flight" in client.get("/lab/embed/?saga=trip").content.decode()
+    told = client.get("/oembed", {"url": "http://testserver/lab/?saga=trip"}).json()
+    assert told["thumbnail_url"] == "http://testserver/lab/card.png?saga=trip"
+    assert client.get("/lab/card.png?saga=trip").headers["ETag"] != client.get("/lab/card.png").headers["ETag"]
