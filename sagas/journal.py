@@ -139,7 +139,7 @@ def _commit_all(batches: Sequence[Batch]) -> list[Exception | None]:
     except IntegrityError:
         return [_commit_one(batch) for batch in batches]
     except DatabaseError as error:
-        logger.exception("journal.commit-failed", extra={"batches": len(batches)})
+        logger.error("journal.commit-failed: %s", error, extra={"batches": len(batches)})
         connections[DATABASE].close_if_unusable_or_obsolete()
         return [error] * len(batches)
 

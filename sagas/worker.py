@@ -89,8 +89,8 @@ class Worker:
             while True:
                 try:
                     await self._claim()
-                except DatabaseFailed:
-                    logger.exception("worker.claim-failed", extra={"worker": self.owner})
+                except DatabaseFailed as error:
+                    logger.error("worker.claim-failed: %s", error, extra={"worker": self.owner})
                 else:
                     self.beats += 1
                 await self._rest()
@@ -140,6 +140,8 @@ class Worker:
             await self._in_database(leases.release, self.owner, [lease.run])
         except LeaseLost:
             logger.warning("run.lease-lost", extra={"run": lease.run, "epoch": lease.epoch})
+        except DatabaseFailed as error:
+            logger.error("run.database-failed: %s", error, extra={"run": lease.run})
         except Exception:
             logger.exception("run.driver-failed", extra={"run": lease.run})
         finally:
@@ -183,8 +185,8 @@ class Worker:
             held, now = list(self._driving), self._clock.now()
             try:
                 kept = await self._in_database(leases.renew, self.owner, held, now, self._pace.lease_ms)
-            except DatabaseFailed:
-                logger.exception("worker.renew-failed", extra={"worker": self.owner})
+            except DatabaseFailed as error:
+                logger.error("worker.renew-failed: %s", error, extra={"worker": self.owner})
                 continue
             for run in set(held) - kept:
                 if task := self._driving.get(run):
@@ -195,8 +197,8 @@ class Worker:
             try:
                 if await self._in_database(alerts.due(self._clock.now(), self._only).exists):
                     await alerts.tell(hook, self._clock.now(), self._only)
-            except DatabaseFailed:
-                logger.exception("worker.alerts-unread", extra={"worker": self.owner})
+            except DatabaseFailed as error:
+                logger.error("worker.alerts-unread: %s", error, extra={"worker": self.owner})
             await self._clock.sleep(self._pace.poll_ms)
 
     async def _in_database(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

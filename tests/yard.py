@@ -44,6 +44,7 @@ class Yard:
         self.environment = {
             **{name: value for name, value in os.environ.items() if not OURS.fullmatch(name)},
             "PYTHONUNBUFFERED": "1",
+            "DJANGO_SETTINGS_MODULE": "playground.settings",
             "SAGA_DATA": str(data),
             "SAGA_LEASE_SECONDS": str(LEASE_SECONDS),
             "SAGA_POLL_SECONDS": "0.1",
@@ -156,12 +157,12 @@ def until(holds: Callable[[], object], told: Callable[[], object] = lambda: "it 
 
 
 class Hand:
-    """A real `manage.py sagaworker`; it works when the constructor returns. `lines` is what it has said."""
+    """A real `manage.py sagaworker`, or another program; it works when the constructor returns. `lines`: what it said."""
 
-    def __init__(self, yard: Yard, **environment: str) -> None:
+    def __init__(self, yard: Yard, *program: str, **environment: str) -> None:
         self.lines: list[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "sagaworker"],
+            [sys.executable, *(program or ("manage.py", "sagaworker"))],
             cwd=ROOT,
             env={**yard.environment, **environment},
             stdin=subprocess.DEVNULL,
