@@ -15,6 +15,7 @@ import os
 import signal
 import sqlite3
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
@@ -23,6 +24,7 @@ import django
 
 POINTS = ("before-commit", "in-commit", "after-commit", "before-call", "in-call", "after-call")
 LONGEST_SECONDS = 60
+AGAIN, GO_ON = b"a", b"g"
 
 
 def main() -> None:
@@ -34,9 +36,34 @@ def main() -> None:
             case ["wait", pid]:
                 tell(*os.waitpid(int(pid), os.WUNTRACED))
             case [run, point, n, number]:
+                reading, writing = os.pipe()
                 if (child := os.fork()) == 0:
-                    os._exit(doomed(run, point, int(n), int(number)))
-                tell(*os.waitpid(child, os.WUNTRACED))
+                    os._exit(doomed(run, point, int(n), int(number), reading))
+                pid, status = os.waitpid(child, os.WUNTRACED)
+                while os.WIFSTOPPED(status) and is_locked():
+                    # Stopped in the middle of a transaction of an SQLite file it would stop everybody.
+                    os.write(writing, AGAIN)
+                    os.kill(child, signal.SIGCONT)
+                    pid, status = os.waitpid(child, os.WUNTRACED)
+                os.write(writing, GO_ON)
+                os.close(reading)
+                os.close(writing)
+                tell(pid, status)
+
+
+def is_locked() -> bool:
+    """Return whether somebody is in the middle of writing one of the SQLite files."""
+    from django.db import connections
+
+    try:
+        for alias in connections:
+            if connections[alias].vendor == "sqlite":
+                with closing(sqlite3.connect(connections[alias].settings_dict["NAME"], timeout=0.2)) as probe:
+                    probe.execute("BEGIN IMMEDIATE")
+                    probe.rollback()
+    except sqlite3.OperationalError:
+        return True
+    return False
 
 
 def tell(pid: int, status: int) -> None:
@@ -48,9 +75,9 @@ def tell(pid: int, status: int) -> None:
         print(pid, "ended", os.WEXITSTATUS(status), flush=True)  # noqa: T201
 
 
-def doomed(run: str, point: str, n: int, number: int) -> int:
-    """Drive a run to its end, or to the point; return 0 unless that takes too long."""
-    aim(point, n, signal.Signals(number))
+def doomed(run: str, point: str, n: int, number: int, orders: int) -> int:
+    """Drive a run to its end, or to the point; return 0 unless that takes too long. `orders` says what follows a stop."""
+    aim(point, n, signal.Signals(number), orders)
     return asyncio.run(drive(run))
 
 
@@ -83,7 +110,7 @@ def is_finished(run: str) -> bool:
     return bool(Run.objects.get(pk=run).state == Run.State.FINISHED)
 
 
-def aim(point: str, n: int, number: signal.Signals) -> None:
+def aim(point: str, n: int, number: signal.Signals, orders: int) -> None:
     """Send this process a signal at the n-th time that a point is reached."""
     from sagas import journal, journal_sql
     from sagas.services.base import Service
@@ -94,9 +121,10 @@ def aim(point: str, n: int, number: signal.Signals) -> None:
         nonlocal count
         count += 1
         if count == n:
-            if number == signal.SIGSTOP:
-                until_unlocked()
             os.kill(os.getpid(), number)
+            while os.read(orders, 1) == AGAIN:
+                time.sleep(0.02)  # other threads end what they are in the middle of
+                os.kill(os.getpid(), number)
 
     place: dict[str, tuple[Any, str]] = {
         "commit": (journal, "_commit_all"),
@@ -106,17 +134,6 @@ def aim(point: str, n: int, number: signal.Signals) -> None:
     }
     owner, name = place[point if point.startswith("in-") else point.rpartition("-")[2]]
     setattr(owner, name, wrapped(getattr(owner, name), reached, first=point.startswith("before-")))
-
-
-def until_unlocked() -> None:
-    """Return when no thread is in the middle of a transaction of an SQLite file: stopped there, it would stop everybody."""
-    from django.db import connections
-
-    for alias in connections:
-        if connections[alias].vendor == "sqlite":
-            with closing(sqlite3.connect(connections[alias].settings_dict["NAME"], timeout=20)) as probe:
-                probe.execute("BEGIN IMMEDIATE")
-                probe.rollback()
 
 
 def wrapped(inner: Callable[..., Any], reached: Callable[[], None], *, first: bool) -> Callable[..., Any]:
