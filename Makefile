@@ -15,7 +15,7 @@ STAMP := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: setup play test mutants rules lint fmt lock audit clean
+.PHONY: setup play test torture mutants rules lint fmt lock audit clean
 
 setup: $(STAMP)
 	@echo "Ready: make play, make test."
@@ -25,6 +25,10 @@ play: $(STAMP)
 
 test: $(STAMP) $(CHROMIUM) $(NODE) lint
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+
+# Killed, paused and cut off for real, many times over; says at its end what was survived.
+torture: $(STAMP)
+	$(BIN)/pytest -n 2 --dist loadfile -m torture
 
 # Breaks every rule on purpose and sees whether its test notices; RULE="7 19" only these.
 mutants: $(STAMP)

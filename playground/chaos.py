@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from playground.anything import anything
 from playground.poison import poisoned
 from playground.scenario import Scenario
+from playground.shrinking import shortest
 from playground.verdicts import Judgement, Outcome, judged
 from sagas.entries import Entry
 from sagas.errors import SimulationStuck
 from sagas.simulation import SimulatedRun, Simulator, journal_hash
 
-__all__ = ["Trial", "anything", "poisoned", "quietly", "scenario_of", "tried", "tries"]
+__all__ = ["Trial", "anything", "poisoned", "quietly", "scenario_of", "shrunk", "tried", "tries"]
 
 Sign = Callable[[Sequence[Entry]], bool]
 
@@ -78,6 +79,26 @@ def tried(
     return Trial(seed=seed, scenario=scenario, outcome=outcome, violations=violations)
 
 
+def shrunk(trial: Trial) -> Trial:
+    """Return the trial of the shortest scenario that still breaks a rule which this one broke.
+
+    Each try is made with the scenario's own seed, so that its address alone shows it again. Where
+    that breaks nothing, as when only a second run differed, the trial itself is returned.
+    """
+    rules = {_rule(said) for said in trial.violations}
+    with Simulator() as simulator, quietly():
+
+        def judge(scenario: Scenario) -> Trial:
+            return tried(simulator, scenario, trial.seed)
+
+        def breaks(scenario: Scenario) -> bool:
+            return any(_rule(said) in rules for said in judge(scenario).violations)
+
+        if not breaks(trial.scenario):
+            return trial
+        return judge(shortest(trial.scenario, breaks))
+
+
 @contextmanager
 def quietly() -> Iterator[None]:
     """Keep the engine's log still: what simulated services refuse is counted, and nobody has to be woken."""
@@ -91,6 +112,11 @@ def quietly() -> Iterator[None]:
 
 
 _UNJUDGED = Judgement(outcome=Outcome.VIOLATION)
+
+
+def _rule(said: str) -> str:
+    """Return the rule that a sentence is about: `rule 33`, or whatever else it begins with."""
+    return said.partition(":")[0]
 
 
 def _same(one: SimulatedRun, other: SimulatedRun) -> bool:

@@ -26,6 +26,12 @@ SAGA_LEASE_SECONDS = number("SAGA_LEASE_SECONDS", 5.0)
 # Who hears of commits in a worker of its own; without Redis nobody outside of its process could.
 SAGA_LISTENERS = ["playground.live.publish"] if os.environ.get("REDIS_URL") else []
 SAGA_POLL_SECONDS = number("SAGA_POLL_SECONDS", 1.0)
+# Who is told of a saga that waits for a person (`sagas.alerts`); links in what is told begin with the site's address.
+SAGA_ALERT_WEBHOOK = os.environ.get("SAGA_ALERT_WEBHOOK", "")
+SAGA_ALERT_SECRET = os.environ.get("SAGA_ALERT_SECRET", "")
+SAGA_ALERT_TIMEOUT_SECONDS = number("SAGA_ALERT_TIMEOUT_SECONDS", 10.0)
+SAGA_ALERT_RETRY_SECONDS = number("SAGA_ALERT_RETRY_SECONDS", 1.0)
+SAGA_SITE_URL = os.environ.get("SAGA_SITE_URL", "")
 
 SECRET_KEY = secret_key(SAGA_DATA / "secret_key", SAGA_PUBLIC)
 DEBUG = debug(SAGA_PUBLIC)

@@ -155,3 +155,14 @@ class CommandIncomplete(SagaError):
 
     def __str__(self) -> str:
         return f"{self.command} needs {self.field!r}: an operator's act says who, why and by what right"
+
+
+class WebhookInvalid(SagaError):
+    """The address that alerts are to be told to is none."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.url = url
+
+    def __str__(self) -> str:
+        return f"SAGA_ALERT_WEBHOOK must be an http or https address, not {self.url!r}"

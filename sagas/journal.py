@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, IntegrityError, connections
 
+from sagas import alerts
 from sagas import journal_sql as sql
 from sagas.databases import atomic
 from sagas.entries import Entry
@@ -44,7 +45,7 @@ class Journal:
     def __init__(self) -> None:
         self._waiting: deque[tuple[Batch, asyncio.Future[None]]] = deque()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
-        self._listeners: list[Listener] = []
+        self._listeners: list[Listener] = [alerts.log]
         self._work = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -138,7 +139,7 @@ def _commit_all(batches: Sequence[Batch]) -> list[Exception | None]:
     except IntegrityError:
         return [_commit_one(batch) for batch in batches]
     except DatabaseError as error:
-        logger.exception("journal.commit-failed", extra={"batches": len(batches)})
+        logger.error("journal.commit-failed: %s", error, extra={"batches": len(batches)})
         connections[DATABASE].close_if_unusable_or_obsolete()
         return [error] * len(batches)
 

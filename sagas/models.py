@@ -196,16 +196,27 @@ class JournalEntry(models.Model):
 
 
 class Alert(models.Model):
-    """A saga that waits for a person. Raised with its `saga-needs-operator`, resolved when someone acts."""
+    """A saga that waits for a person. Raised with its `saga-needs-operator`, resolved when someone acts.
+
+    `notified_at_ms` is when a webhook took it, `notify_at_ms` from when on it may be told (again).
+    """
 
     saga = models.ForeignKey(Saga, on_delete=models.CASCADE, related_name="alerts")
     step = models.CharField(max_length=100, default="", blank=True)
     reason = models.TextField()
     raised_at_ms = models.BigIntegerField()
     resolved_at_ms = models.BigIntegerField(null=True, blank=True)
+    notified_at_ms = models.BigIntegerField(null=True, blank=True)
+    notify_at_ms = models.BigIntegerField(default=0, db_default=0)
+    notify_tries = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
         indexes = [
+            models.Index(
+                fields=["notify_at_ms"],
+                name="alert_untold",
+                condition=models.Q(resolved_at_ms=None, notified_at_ms=None),
+            ),
             models.Index(fields=["raised_at_ms"], name="alert_open", condition=models.Q(resolved_at_ms=None)),
             models.Index(
                 fields=["-resolved_at_ms", "-id"],

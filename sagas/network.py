@@ -17,6 +17,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from django.db import Error as DatabaseFailed
+
 from sagas import secondhand
 from sagas.clock import Clock, cancel_and_wait, spawn
 from sagas.decider import Call as Attempt
@@ -234,7 +236,8 @@ class Wire:
         return outcome_of(state, attempt, service, answer)
 
     def _broken(self, state: SagaState, attempt: Attempt, error: Exception) -> Entry:
-        logger.error("wire.service-failed", exc_info=error, extra={"run": self._world, "key": attempt.key})
+        why = None if isinstance(error, DatabaseFailed) else error  # a traceback says nothing of a full disk
+        logger.error("wire.service-failed: %s", error, exc_info=why, extra={"run": self._world, "key": attempt.key})
         service = self._definition.step(attempt.step).service
         return unheard(state, attempt, f"{service} broke: {type(error).__name__}: {error}")
 

@@ -138,10 +138,8 @@ def interleavings(scenario: Mapping[str, Any], *, moves: int | None = None, seed
     if plan.orders != 2:
         raise PlanInvalid("orders", f"the orders of moves are those of two sagas, not of {plan.orders}")
     each = moves or _moves_to_reserve(plan)
-    firsts = combinations(range(2 * each), each)
-    orders = [tuple(0 if n in first else 1 for n in range(2 * each)) for first in firsts]
     with Simulator() as simulator:
-        runs = {order: simulator.run({**scenario, "schedule": list(order)}, seed) for order in orders}
+        runs = {o: simulator.run({**scenario, "schedule": list(o)}, seed) for o in orders_of_moves(each)}
     return [
         Interleaving(
             moves=order,
@@ -152,6 +150,12 @@ def interleavings(scenario: Mapping[str, Any], *, moves: int | None = None, seed
         )
         for order, run in runs.items()
     ]
+
+
+def orders_of_moves(each: int) -> list[tuple[int, ...]]:
+    """Return every order of `each` moves of saga 0 and as many of saga 1."""
+    firsts = combinations(range(2 * each), each)
+    return [tuple(0 if n in first else 1 for n in range(2 * each)) for first in firsts]
 
 
 def shortest_bad(found: Iterable[Interleaving]) -> Interleaving | None:

@@ -19,9 +19,10 @@ from functools import partial
 from types import MappingProxyType
 from typing import ParamSpec, TypeVar
 
-from django.db import DatabaseError, connections
+from django.db import Error as DatabaseFailed
+from django.db import connections
 
-from sagas import catalog, leases, runs
+from sagas import alerts, catalog, leases, runs
 from sagas.clock import Clock, SystemClock, cancel_and_wait, spawn
 from sagas.drivers import Driver, driver_for
 from sagas.entries import Entry, Kind, Lane
@@ -80,20 +81,23 @@ class Worker:
         """Claim and drive until cancelled; then give every lease back."""
         self._loop = asyncio.get_running_loop()
         runs.on_work(self._wake)
-        renewing = spawn(self._renew_forever(), "renew leases")
+        hook = alerts.webhook()
+        beside = [spawn(self._renew_forever(), "renew leases")]
+        if hook is not None:
+            beside.append(spawn(self._tell_forever(hook), "tell of alerts"))
         try:
             while True:
                 try:
                     await self._claim()
-                except DatabaseError:
-                    logger.exception("worker.claim-failed", extra={"worker": self.owner})
+                except DatabaseFailed as error:
+                    logger.error("worker.claim-failed: %s", error, extra={"worker": self.owner})
                 else:
                     self.beats += 1
                 await self._rest()
         finally:
             self._stopping = True
             runs.off_work(self._wake)
-            await cancel_and_wait(renewing, *self._driving.values())
+            await cancel_and_wait(*beside, *self._driving.values())
             await self._in_database(leases.release, self.owner, list(self._driving))
             await self._in_database(connections.close_all)
             self._database.shutdown()
@@ -137,6 +141,8 @@ class Worker:
             await self._in_database(leases.release, self.owner, [lease.run])
         except LeaseLost:
             logger.warning("run.lease-lost", extra={"run": lease.run, "epoch": lease.epoch})
+        except DatabaseFailed as error:
+            logger.error("run.database-failed: %s", error, extra={"run": lease.run})
         except Exception:
             logger.exception("run.driver-failed", extra={"run": lease.run})
         finally:
@@ -180,12 +186,30 @@ class Worker:
             held, now = list(self._driving), self._clock.now()
             try:
                 kept = await self._in_database(leases.renew, self.owner, held, now, self._pace.lease_ms)
-            except DatabaseError:
-                logger.exception("worker.renew-failed", extra={"worker": self.owner})
+            except DatabaseFailed as error:
+                logger.error("worker.renew-failed: %s", error, extra={"worker": self.owner})
                 continue
             for run in set(held) - kept:
                 if task := self._driving.get(run):
                     task.cancel()
 
+    async def _tell_forever(self, hook: alerts.Webhook) -> None:
+        while True:
+            try:
+                if await self._in_database(alerts.due(self._clock.now(), self._only).exists):
+                    await alerts.tell(hook, self._clock.now(), self._only)
+            except DatabaseFailed as error:
+                logger.error("worker.alerts-unread: %s", error, extra={"worker": self.owner})
+            await self._clock.sleep(self._pace.poll_ms)
+
     async def _in_database(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._database, partial(work, *args, **kwargs))
+        mended = partial(_with_mended_connection, partial(work, *args, **kwargs))
+        return await asyncio.get_running_loop().run_in_executor(self._database, mended)
+
+
+def _with_mended_connection(work: Callable[[], T]) -> T:
+    """Do work of the default database, on a new connection if the one of this thread was cut off."""
+    connection = connections["default"]
+    if connection.errors_occurred:
+        connection.close_if_unusable_or_obsolete()
+    return work()

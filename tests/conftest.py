@@ -151,13 +151,18 @@ def _journals_may_be_flushed(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Prints what tests measured against the budgets of the pages."""
-    measured = [
+    """Prints what tests measured against the budgets of the pages, and the faults that runs survived."""
+    _told(terminalreporter, "budget", "pages against their budgets")
+    _told(terminalreporter, "fault", "faults tried and survived")
+
+
+def _told(terminalreporter: pytest.TerminalReporter, kind: str, title: str) -> None:
+    told = [
         str(text)
         for report in terminalreporter.getreports("passed")
         for name, text in report.user_properties
-        if name == "budget"
+        if name == kind
     ]
-    if measured:
-        terminalreporter.section("pages against their budgets")
-        terminalreporter.write_line("\n".join(sorted(measured)))
+    if told:
+        terminalreporter.section(title)
+        terminalreporter.write_line("\n".join(sorted(told)))

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from playground import fleet
-from playground.chaos import Trial
+from playground.chaos import Trial, shrunk
 from playground.scenario import Scenario, ScenarioInvalid
 from playground.verdicts import Outcome
 
@@ -47,6 +47,9 @@ def add_to(commands: Any) -> argparse.ArgumentParser:
         help="run this scenario, in the grammar of an address, with its calls failing at random",
     )
     parser.add_argument("--processes", type=int, default=0, metavar="P", help="default: one per core")
+    parser.add_argument(
+        "--shrink", type=int, default=3, metavar="K", help="of so many violations, find the shortest (default: 3)"
+    )
     return parser
 
 
@@ -60,7 +63,7 @@ def handle(options: Mapping[str, Any]) -> int:
         raise CommandError(f"--seed: must be 0 to {2**31 - runs}")
     if not 0 <= processes <= MOST_PROCESSES:
         raise CommandError(f"--processes: must be 0 to {MOST_PROCESSES}")
-    report = _Report(options["of"], as_json=options["json"])
+    report = _Report(options["of"], as_json=options["json"], shrink=options["shrink"])
     trials = fleet.tries(base, first, runs, processes=processes)
     for trial in _watched(trials, runs, report):
         report.take(trial)
@@ -87,26 +90,36 @@ def _watched(trials: Iterator[Trial], runs: int, report: _Report) -> Iterator[Tr
 class _Report:
     """Counts outcomes, says at once what broke, and sums up."""
 
-    def __init__(self, of: str | None, *, as_json: bool) -> None:
+    def __init__(self, of: str | None, *, as_json: bool, shrink: int) -> None:
         self.as_json = as_json
         self.console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
         self._of = of
         self._counts: Counter[Outcome] = Counter()
         self._began = time.monotonic()
+        self._left = shrink
 
     def take(self, trial: Trial) -> None:
         """Count a trial; say so if it broke a rule."""
         self._counts[trial.outcome] += 1
         if self.as_json:
-            self._line(
-                seed=trial.seed, outcome=str(trial.outcome), violations=list(trial.violations), url=trial.address
-            )
+            self._tell(trial)
         elif trial.violations:
             self.console.print(f"[bold red]seed {trial.seed} broke a rule[/]")
             for said in trial.violations:
                 self.console.print(f"  {escape(said)}")
             self.console.print(f"  {escape(trial.address)}")
             self.console.print(f"  again: {escape(self._again(trial.seed))}")
+            self._shrunk(trial)
+
+    def _shrunk(self, trial: Trial) -> None:
+        """Say with how little the same rule still breaks; for so many of them, as each costs hundreds of runs."""
+        if self._left <= 0:
+            return
+        self._left -= 1
+        shortest = shrunk(trial)
+        self.console.print(f"  shortest: {escape(shortest.address)}")
+        for said in shortest.violations:
+            self.console.print(f"    {escape(said)}")
 
     def end(self) -> int:
         """Say what came of all of them; return the exit code."""
@@ -121,6 +134,18 @@ class _Report:
                     self.console.print(f"[{STYLES[outcome]}]{outcome:<16}[/]{self._counts[outcome]:>8}")
             self.console.print(f"{runs} runs, {pace} a minute")
         return int(self._counts[Outcome.VIOLATION] > 0)
+
+    def _tell(self, trial: Trial) -> None:
+        told = {
+            "seed": trial.seed,
+            "outcome": str(trial.outcome),
+            "violations": list(trial.violations),
+            "url": trial.address,
+        }
+        if trial.violations and self._left > 0:
+            self._left -= 1
+            told["shortest"] = shrunk(trial).address
+        self._line(**told)
 
     def _again(self, seed: int) -> str:
         of = f" --of '{self._of}'" if self._of is not None else ""

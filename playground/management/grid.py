@@ -15,6 +15,7 @@ from rich.table import Table
 
 from playground import chaos
 from playground.faultgrid import MODES, Cell, cells
+from playground.interleaved import MOST_MOVES, MOVES, Tally, strands, tallies
 from playground.management.chaos import STYLES
 from playground.verdicts import Outcome
 from sagas import catalog
@@ -40,6 +41,12 @@ def add_to(commands: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("--saga", default="order", help="the saga definition (default: order)")
     parser.add_argument("--mode", default="orchestration", choices=MODES, help="default: orchestration")
+    parser.add_argument(
+        "--orders", type=int, default=1, help="2: two orders of one record, in every order of their moves"
+    )
+    parser.add_argument(
+        "--moves", type=int, default=MOVES, metavar="N", help=f"with --orders 2: of each saga (default: {MOVES})"
+    )
     return parser
 
 
@@ -48,6 +55,10 @@ def handle(options: Mapping[str, Any]) -> int:
     names = sorted({name for name, _ in catalog.DEFINITIONS})
     if options["saga"] not in names:
         raise CommandError(f"--saga: must be one of {', '.join(names)}")
+    if options["orders"] not in (1, 2):
+        raise CommandError("--orders: must be 1 or 2")
+    if options["orders"] == 2:
+        return _two_orders(options)
     with chaos.quietly(), Simulator() as simulator:
         found = list(cells(simulator, options["saga"], options["mode"]))
     if options["json"]:
@@ -69,6 +80,49 @@ def _draw(saga: str, found: Sequence[Cell]) -> None:
             console.print(f"[bold red]{escape(cell.name)}[/]: {escape(said)}", soft_wrap=True)
             console.print(f"  {escape(cell.trial.address)}", soft_wrap=True)
     console.print(f"{len(found)} runs, {sum(bool(cell.trial.violations) for cell in found)} broke a rule")
+
+
+def _two_orders(options: Mapping[str, Any]) -> int:
+    """Run every order of the moves of two sagas; return 1 if a rule was broken."""
+    saga, moves = options["saga"], options["moves"]
+    if options["mode"] != "orchestration":
+        raise CommandError("--orders: two orders have a schedule in mode orchestration only")
+    if not 1 <= moves <= MOST_MOVES:
+        raise CommandError(f"--moves: must be 1 to {MOST_MOVES}")
+    with chaos.quietly(), Simulator() as simulator:
+        found = list(strands(simulator, saga, moves))
+    broken = [strand for strand in found if strand.trial.violations]
+    if options["json"]:
+        for strand in found:
+            sys.stdout.write(json.dumps(strand.to_json()) + "\n")
+        return int(bool(broken))
+    console = Console(file=sys.stdout, highlight=False)
+    console.width = console.width if console.is_terminal else WIDTH
+    tallied = tallies(found)
+    console.print(_of_two(saga, tallied))
+    for tally in tallied:
+        if tally.worst.outcome is Outcome.OVERSOLD:
+            console.print(f"lock {tally.lock} oversells: {escape(tally.worst.address)}", soft_wrap=True)
+    for strand in broken:
+        console.print(f"[bold red]lock {strand.lock}, moves {''.join(map(str, strand.moves))} broke a rule[/]")
+        for said in strand.trial.violations:
+            console.print(f"  {escape(said)}")
+        console.print(f"  {escape(strand.trial.address)}", soft_wrap=True)
+    console.print(f"{len(found)} runs, {len(broken)} broke a rule")
+    return int(bool(broken))
+
+
+def _of_two(saga: str, found: Sequence[Tally]) -> Table:
+    table = Table(title=f"{saga}: two orders of one record, every order of their moves", title_justify="left")
+    table.add_column("lock", no_wrap=True)
+    table.add_column("the first one", overflow="fold")
+    outcomes = [outcome for outcome in reversed(Outcome) if any(outcome in tally.counts for tally in found)]
+    for outcome in outcomes:
+        table.add_column(_word(outcome), justify="right")
+    for tally in found:
+        counts = (str(tally.counts.get(outcome, "")) for outcome in outcomes)
+        table.add_row(tally.lock, f"is declined at {tally.turns}" if tally.turns else "may finish", *counts)
+    return table
 
 
 def _table(saga: str, on: str, found: Sequence[Cell]) -> Table:

@@ -1,4 +1,4 @@
-"""What every command needs before it can work: a writable folder and migrated databases."""
+"""What every command needs before it can work: a writable folder, migrated databases, settings that make sense."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import DatabaseError
 
+from sagas import alerts
 from sagas.databases import ensure_schemas
+from sagas.errors import WebhookInvalid
 
 
 def prepare_databases() -> None:
@@ -33,6 +35,14 @@ def prepare_databases() -> None:
         raise CommandError(f"database {alias!r} cannot be migrated: {line}") from None
     finally:
         connections.close_all()
+
+
+def need_webhook() -> None:
+    """Raise CommandError, in one line, when alerts are to be told to something that is no address."""
+    try:
+        alerts.webhook()
+    except WebhookInvalid as error:
+        raise CommandError(str(error)) from None
 
 
 def _need_writable(file: Path) -> None:

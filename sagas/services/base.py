@@ -176,6 +176,7 @@ class Service:
 
     def ledger(self, world: str, after: int = 0) -> list[Row]:
         """Return the ledger rows of a world with a number above `after`, in order."""
+        self._mend_connection()
         return ledger.read(self.ledger_rows, world, after)
 
     def answers(self, world: str) -> list[Kept]:

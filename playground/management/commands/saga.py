@@ -14,7 +14,7 @@ from django.core.management import BaseCommand, CommandError
 from rich.console import Console
 
 from playground import worlds
-from playground.management import chaos, exporting, grid
+from playground.management import alert_test, chaos, exporting, grid
 from playground.management.printing import entry_line, outcome_line
 from playground.management.scenarios import scenario_from_options
 from sagas import journal
@@ -23,7 +23,7 @@ from sagas.management.ready import pace_ms, prepare_databases
 from sagas.models import Run, Saga
 from sagas.worker import Pace, Worker
 
-MANY = {"grid": grid, "chaos": chaos}  # commands that run far more than one run, on virtual time
+OTHERS = {"grid": grid, "chaos": chaos, "alert-test": alert_test}  # commands in rooms of their own
 EXIT_CODES = {"completed": 0, "compensated": 3, "needs-operator": 4, "abandoned": 5, "lost": 5}
 INTERRUPTED = 130
 ENDS = "exit 0 completed, 3 compensated, 4 needs-operator, 5 abandoned or lost"
@@ -42,15 +42,15 @@ class Command(BaseCommand):
         resume = commands.add_parser("resume", help=f"go on with a run that another process left; {ENDS}")
         resume.add_argument("run", help="the id of the run")
         exporting.add_arguments(commands)
-        others = [module.add_to(commands) for module in MANY.values()]
+        others = [module.add_to(commands) for module in OTHERS.values()]
         for command in (run, resume, *others):
             command.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
 
     def handle(self, *, what: str, **options: Any) -> None:
         if what == "export":
             return exporting.handle(self.stdout, **options)
-        if what in MANY:
-            sys.exit(MANY[what].handle(options))
+        if what in OTHERS:
+            sys.exit(OTHERS[what].handle(options))
         run = self._start(options) if what == "run" else self._find(options["run"])
         reader = Terminal(run.pk, as_json=options["json"])
         reader.show(run.pk, journal.read_all(run.pk))

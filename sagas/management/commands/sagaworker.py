@@ -11,7 +11,7 @@ from django.core.management import BaseCommand
 from django.utils.module_loading import import_string
 
 from sagas.journal import Journal
-from sagas.management.ready import pace_ms, prepare_databases
+from sagas.management.ready import need_webhook, pace_ms, prepare_databases
 from sagas.worker import Pace, Worker
 
 
@@ -20,6 +20,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, **options: Any) -> None:
+        need_webhook()
         prepare_databases()
         asyncio.run(self._work())
         self.stdout.write("stopped")

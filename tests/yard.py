@@ -1,0 +1,211 @@
+"""Databases of their own for real worker processes, which the test reads and judges through Django itself.
+
+While a yard is open, the connections of the test process lead to its databases: runs are
+created and read in here, and driven by processes that know nothing of the test.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from django.db import connections
+
+from playground import facts, worlds
+from playground.environment import database
+from playground.scenario import Scenario
+from playground.verdicts import judged
+from sagas import journal
+from sagas.entries import Entry, Kind, Lane
+from sagas.management.ready import prepare_databases
+from sagas.models import Run, Saga
+from sagas.simulation import SimulatedRun
+from tests.play import OURS, ROOT
+
+PATIENCE_SECONDS = 90
+LEASE_SECONDS = 1.0
+
+
+class Yard:
+    """One set of databases. `postgres` is the URL of an empty database; without it they are SQLite files."""
+
+    def __init__(self, data: Path, postgres: str = "") -> None:
+        self.data, self.migrated = data, False
+        self.kind = "PostgreSQL" if postgres else "SQLite"
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not OURS.fullmatch(name)},
+            "PYTHONUNBUFFERED": "1",
+            "DJANGO_SETTINGS_MODULE": "playground.settings",
+            "SAGA_DATA": str(data),
+            "SAGA_LEASE_SECONDS": str(LEASE_SECONDS),
+            "SAGA_POLL_SECONDS": "0.1",
+            **({"DATABASE_URL": postgres} if postgres else {}),
+        }
+
+    def create(self, scenario: Mapping[str, Any]) -> str:
+        """Return the id of a new run that waits for a worker."""
+        return str(worlds.start(Scenario.parse({"latency_ms": 0, **scenario})).pk)
+
+    def until_finished(self, runs: Sequence[str]) -> None:
+        """Return when each of these runs is finished."""
+
+        def left() -> list[str]:
+            return list(Run.objects.filter(pk__in=runs).exclude(state=Run.State.FINISHED).values_list("pk", flat=True))
+
+        until(lambda: not left(), left)
+
+    def violations(self, run: str) -> list[str]:
+        """Return a sentence for each rule that a run which is finished has broken."""
+        row = Run.objects.get(pk=run)
+        entries, books = journal.read_all(run), facts.read(row)
+        seen = SimulatedRun(
+            run=run,
+            seed=0,
+            entries=entries,
+            states=list(Saga.objects.filter(run=run).order_by("index").values_list("state", flat=True)),
+            facts=books.counts,
+            ledgers=books.ledgers,
+            pending=books.pending,
+        )
+        told = judged(Scenario.parse(row.scenario), seen).violations
+        return [f"{run}: {said}" for said in (*told, *_ledgers_disagree(entries, books), *_effects_first(entries))]
+
+
+@contextmanager
+def opened(yard: Yard) -> Iterator[Yard]:
+    """Lead this process to the databases of a yard, all of them migrated, and back."""
+    before = {alias: dict(connections[alias].settings_dict) for alias in connections}
+    if not yard.migrated and yard.kind == "SQLite":
+        _copy({alias: str(config["NAME"]) for alias, config in before.items()}, yard.data)
+    with _environment(yard.environment):
+        _lead({alias: database(alias, yard.data) for alias in before})
+    try:
+        if not yard.migrated:
+            prepare_databases()
+            yard.migrated = True
+        yield yard
+    finally:
+        _lead(before)
+
+
+def _copy(files: Mapping[str, str], data: Path) -> None:
+    """Copy the migrated files of the test run, with every run in them at rest: migrating anew takes its time."""
+    for alias, file in files.items():
+        with closing(sqlite3.connect(file)) as ours, closing(sqlite3.connect(data / f"{alias}.sqlite3")) as theirs:
+            ours.backup(theirs)
+            if alias == "default":
+                theirs.execute("UPDATE sagas_run SET state = 'finished'")
+                theirs.execute("UPDATE sagas_command SET handled_seq = 0 WHERE handled_seq IS NULL")
+                theirs.commit()
+
+
+def _lead(configs: Mapping[str, Mapping[str, Any]]) -> None:
+    for alias, config in configs.items():
+        connections[alias].close()
+        del connections[alias]
+        connections.settings[alias] = connections.configure_settings({"default": {}, alias: dict(config)})[alias]
+
+
+@contextmanager
+def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _ledgers_disagree(entries: Sequence[Entry], books: facts.Books) -> Iterator[str]:
+    """Decision 10: every ledger row is in the journal once, and the journal tells of no other."""
+    written = sorted((name, row.n) for name, rows in books.ledgers.items() for row in rows)
+    told = sorted((e.detail["service"], e.detail["n"]) for e in entries if e.kind is Kind.EFFECT)
+    if written != told:
+        yield f"the ledgers hold {written}, the journal tells of {told}"
+
+
+def _effects_first(entries: Sequence[Entry]) -> Iterator[str]:
+    """Rule 4: no effect without an earlier intent."""
+    meant: set[tuple[str, str]] = set()
+    owed: set[str] = set()
+    for entry in entries:
+        if entry.kind is Kind.ATTEMPT_STARTED and entry.lane is not Lane.OBSERVER:
+            meant.add((entry.saga, entry.key))
+        elif entry.kind is Kind.SETTLEMENT_OWED:
+            owed.add(entry.saga)
+        elif entry.kind is Kind.EFFECT and (entry.saga, entry.key) not in meant and entry.saga not in owed:
+            yield f"rule 4: {entry.key} took effect at {entry.seq} before anybody meant it"
+
+
+def until(holds: Callable[[], object], told: Callable[[], object] = lambda: "it never came to be") -> None:
+    """Return when something holds. Raises AssertionError, with what `told` returns, when it takes too long."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < end, told()
+        time.sleep(0.02)
+
+
+class Hand:
+    """A real `manage.py sagaworker`, or another program; it works when the constructor returns. `lines`: what it said."""
+
+    def __init__(self, yard: Yard, *program: str, **environment: str) -> None:
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, *(program or ("manage.py", "sagaworker"))],
+            cwd=ROOT,
+            env={**yard.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+        until(lambda: self.said("working: ") or self.process.poll() is not None, lambda: self.output)
+        assert self.process.poll() is None, self.output
+
+    def __enter__(self) -> Hand:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.process.poll() is None:
+            self.kill()
+
+    @property
+    def output(self) -> str:
+        return "".join(self.lines)
+
+    def said(self, words: str) -> bool:
+        return words in self.output
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """Pull the plug; hold the process to having been alive until then."""
+        self.process.kill()
+        assert self.process.wait(20) == -signal.SIGKILL, self.output
+        self._reader.join(20)
+
+    def stop(self) -> None:
+        """Ask for a clean end, and hold the process to it."""
+        self.send(signal.SIGTERM)
+        assert self.process.wait(30) == 0, self.output
+        self._reader.join(20)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout:
+            for line in self.process.stdout:
+                self.lines.append(line)
