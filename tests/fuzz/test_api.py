@@ -42,7 +42,7 @@ class Asker:
         """Count an answer; a stored one that is given again made nothing."""
         self.statuses[label, response.status_code] += 1
         is_run = response.status_code == 201 and "socket_url" in response.json()
-        self.made += is_run and "Idempotency-Replayed" not in response.headers
+        self.made += is_run and "idempotency-replayed" not in {name.lower() for name in response.headers}
         return response
 
     def ask(self, case: Case, mode: GenerationMode) -> None:

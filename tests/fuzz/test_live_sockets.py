@@ -116,7 +116,7 @@ def test_a_message_without_end_ends_its_own_line_alone(
         _until_closed(line)
 
 
-@pytest.mark.parametrize("said", ["x" * 900_000, b"\0" * 900_000, "[" * 100_000, '{"ack": 1e999}', '{"ack": -1}', ""])
+@pytest.mark.parametrize("said", ["x" * 900, b"\0" * 900, "[" * 900, '{"ack": 1e999}', '{"ack": -1}', ""])
 def test_whatever_a_client_says_the_line_holds(
     shared_play: Play, run: str, bystander: ClientConnection, said: str | bytes
 ) -> None:
