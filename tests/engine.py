@@ -24,7 +24,7 @@ FAST = {
     "compensation_retry": {"max_attempts": 3, "initial_ms": 2, "max_ms": 20},
 }
 SILENT = ("timeout", "lost-reply", "late")
-SILENCE_MS = 150  # where an answer is to be missed
+SILENCE_MS = 400  # where an answer is to be missed
 PATIENCE_SECONDS = 60
 
 

@@ -33,7 +33,7 @@ FOUR = "notify-warehouse"
 
 
 def free(*faults: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
-    return scenario(*faults, **{"mode": "choreography", "timeout_ms": 250, **fields})
+    return scenario(*faults, **{"mode": "choreography", **fields})
 
 
 def kinds(done: Finished) -> dict[str, list[str]]:
@@ -130,7 +130,7 @@ def test_a_watcher_finds_the_silent_order_and_everything_is_undone(engine_databa
     assert facts.read(done.run).facts(4900, at_rest=True)["consistent"]
 
 
-@pytest.mark.parametrize("patience", [1, 15, 40, 70, 150, 170, 10_000])
+@pytest.mark.parametrize("patience", [1, 40, 150, 400, 450, 10_000])
 def test_an_impatient_watcher_calls_an_order_off_in_the_middle_and_nothing_is_undone_twice(
     engine_databases: None, patience: int
 ) -> None:

@@ -24,7 +24,7 @@ FOUR = "notify-warehouse"
 
 
 def unguarded(*faults: dict[str, object], **fields: object) -> dict[str, object]:
-    return scenario(*faults, **{"mode": "none", "timeout_ms": 250, **fields})
+    return scenario(*faults, **{"mode": "none", **fields})
 
 
 def kinds(done: Finished) -> dict[str, list[str]]:
