@@ -75,7 +75,10 @@ def moment(ms: int) -> SafeString:
 
 def cause(found: Mapping[str, Any] | None) -> str:
     """Return why a saga turned back: `charge-payment failed: declined`, "" if it has not."""
-    return f"{found['step']} {found['outcome']}: {found['reason']}" if found else ""
+    if not found:
+        return ""
+    where = " ".join(found[part] for part in ("step", "outcome") if part in found)
+    return f"{where}: {found['reason']}" if "reason" in found else where
 
 
 def said(detail: Mapping[str, Any]) -> str:
