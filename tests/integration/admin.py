@@ -5,7 +5,11 @@ from __future__ import annotations
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from tests.engine import Finished, drive, fault, scenario
+from sagas.models import Alert
+from sagas.services.inventory.models import Ticket, Unit
+from sagas.services.locks import FREE, PENDING
+from sagas.services.orders.models import OrderRecord
+from tests.engine import Finished, drive, fault, leave_alone, scenario
 
 BREAK_UNDO = (fault("notify-warehouse", "decline"), fault("charge-payment", "error", on="compensation", times=3))
 
@@ -24,8 +28,18 @@ def client_of(name: str, *permissions: str, superuser: bool = False, strict: boo
     return client
 
 
+def make_room() -> None:
+    """Answer every alert and free every record that other tests left: what comes next is on the first page."""
+    leave_alone()
+    Alert.objects.filter(resolved_at_ms=None).update(resolved_at_ms=1)
+    Unit.objects.filter(state=PENDING).update(state=FREE)
+    OrderRecord.objects.filter(state=PENDING).update(state=FREE)
+    Ticket.objects.all().delete()
+
+
 def stuck_run(**fields: object) -> Finished:
     """Return a run whose refund failed three times and works from the fourth on."""
+    make_room()
     (run,) = drive(scenario(*BREAK_UNDO, timeout_ms=2000, **fields))
     assert run.states[0] == "needs-operator"
     return run

@@ -35,6 +35,7 @@ from sagas.services.payments.handlers import charge_payment, refund_payment
 from sagas.services.payments.service import payments
 from sagas.services.warehouse.handlers import notify_warehouse, recall_pick
 from sagas.services.warehouse.service import warehouse
+from tests.engine import leave_alone
 
 PRICE = 4900  # cents
 PATIENCE = 30  # seconds that a thread waits for the others before the test fails
@@ -233,3 +234,9 @@ def key(order: str, handler: Handler) -> str:
 def _rows(model: type[models.Model], world: str) -> list[dict[str, Any]]:
     rows = model._default_manager.filter(world=world).order_by("pk").values()
     return [{name: bytes(v) if isinstance(v, memoryview) else v for name, v in row.items()} for row in rows]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_others_left(engine_databases: None) -> None:
+    """No module drives what another one left unfinished."""
+    leave_alone()

@@ -10,7 +10,7 @@ from django.test import Client
 from sagas.entries import Kind, Op
 from sagas.models import Command
 from tests.engine import Finished, drive, fault, finish, scenario
-from tests.integration.admin import client_of
+from tests.integration.admin import client_of, make_room
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
@@ -26,6 +26,7 @@ def ada() -> Client:
 
 @pytest.fixture
 def stuck() -> Finished:
+    make_room()
     (run,) = drive(scenario(*NEVER, timeout_ms=2000))
     return run
 

@@ -10,6 +10,7 @@ from django.test import Client, RequestFactory
 
 from sagas.admin.pages import ENTRIES_A_PAGE
 from sagas.models import JournalEntry, Run
+from sagas.services.inventory.models import Ticket
 from tests.engine import Finished, drive, fault, scenario
 from tests.integration.admin import client_of, stuck_run, user
 
@@ -175,6 +176,7 @@ def test_locks_name_their_owner_their_run_and_their_age(boss: Client, stuck: Fin
 
 
 def test_who_waits_for_a_lock_stands_in_the_queue(boss: Client) -> None:
+    Ticket.objects.all().delete()
     faults = [
         {**each, "saga": 0}
         for each in (fault("book-delivery", "decline"), fault("charge-payment", "error", on="compensation"))

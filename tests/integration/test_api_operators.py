@@ -12,8 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from playground import embedded, health, metrics
 from sagas.entries import Entry, Kind, Op
-from sagas.models import Run
-from tests.engine import drive, fault, scenario
+from tests.engine import drive, fault, leave_alone, scenario
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
@@ -85,7 +84,7 @@ def test_a_worker_that_no_longer_comes_round_is_noticed(monkeypatch: pytest.Monk
 
 
 def test_runs_sagas_and_alerts_are_counted_in_the_database() -> None:
-    Run.objects.filter(state="running").update(leased_until=2**62)  # what other tests left is not this test's to end
+    leave_alone()
     before = samples()
     drive(
         scenario(timeout_ms=2000),

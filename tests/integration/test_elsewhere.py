@@ -233,7 +233,7 @@ def test_a_page_for_a_frame_may_be_framed_by_anybody_and_sets_no_cookie(path: st
 def test_no_other_page_may_be_framed_from_elsewhere(path: str, runs: dict[str, Finished]) -> None:
     answer = Client().get(path.format(runs["completed"].run.pk))
     assert answer.status_code == 200
-    assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
     assert answer.headers["X-Frame-Options"] in ("SAMEORIGIN", "DENY")
 
 

@@ -16,7 +16,7 @@ from sagas.models import Command, Run, Saga
 from sagas.orchestrator import Driver
 from sagas.runs import ask_run, create_run
 from sagas.worker import Pace
-from tests.engine import Finished, fault, finish, read, scenario, until, working
+from tests.engine import Finished, fault, finish, leave_alone, read, scenario, until, working
 from tests.pauses import moves, pause_violations
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
@@ -180,6 +180,7 @@ async def test_a_step_that_was_not_taken_yet_is_owed_by_the_next_worker() -> Non
 
 async def test_a_paused_run_costs_no_thought_and_can_be_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     run = await asyncio.to_thread(paused_run)
+    await asyncio.to_thread(leave_alone, but=run.pk)
     thoughts = 0
     rule = Driver.rule
 
