@@ -118,7 +118,8 @@ def _reserve(who: str, orders: Sequence[int]) -> list[Turn]:
     """Write down that runs are about to start: their places are taken from now on."""
     now = _now()
     with _counting(RUNS, who):
-        moving = dict(Run.objects.filter(state=Run.State.RUNNING).values_list("pk", "scenario__orders"))
+        running = Run.objects.filter(state=Run.State.RUNNING).values_list("pk", "scenario__orders")
+        moving = {run: orders or 1 for run, orders in running}  # a saga of one's own says no number
         old = Turn.objects.filter(kind=RUNS.kind, at_ms__lte=now - RUNS.seconds * 1000)
         old.exclude(run__in=list(moving)).delete()
         _look(RUNS, who, now, len(orders))

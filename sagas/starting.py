@@ -34,7 +34,7 @@ def start_saga(definition: SagaDefinition, key: str, payload: Mapping[str, Any])
     if catalog.DEFINITIONS.setdefault((definition.name, definition.version), definition) is not definition:
         raise DefinitionInvalid(definition.name, "there is another definition of this name and version")
     run = Run(id=_run_of(definition.name, key), definition=definition.name, version=definition.version)
-    run.scenario = {"saga": definition.name, "latency_ms": 0}
+    run.scenario = {"saga": definition.name, "mode": "orchestration", "orders": 1, "latency_ms": 0}
     run.payload = json.loads(json.dumps(dict(payload)))
     if not Run.objects.filter(pk=run.pk).exists():
         with suppress(IntegrityError):  # another call with this key may be faster

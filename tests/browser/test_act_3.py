@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import PATIENCE_MS, Reader
 from tests.play import Play
 
-BRISK = "latency_ms=60&timeout_ms=300&retry=3,100,2"
+BRISK = "latency_ms=60&timeout_ms=900&retry=3,100,2"
 
 ReaderOf = Callable[..., Reader]
 

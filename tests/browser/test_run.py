@@ -67,7 +67,7 @@ def shows(page: Page, scene: dict[str, Any]) -> None:
         rows = page.locator(f"#rows-{service['name']} .n").all_text_contents()
         assert rows == [str(row["n"]) for row in service["rows"]]
         assert page.locator(f"#bal-{service['name']}").text_content() == service["total"]
-    assert page.locator("#journal [data-past]").count() == scene["seq"]
+    expect(page.locator("#journal [data-past]")).to_have_count(scene["seq"])
     expect(page.locator("#journal [data-current]")).to_have_id(f"j-{scene['seq']}")
 
 

@@ -39,7 +39,6 @@ def make_room() -> None:
 
 def stuck_run(**fields: object) -> Finished:
     """Return a run whose refund failed three times and works from the fourth on."""
-    make_room()
     (run,) = drive(scenario(*BREAK_UNDO, timeout_ms=2000, **fields))
     assert run.states[0] == "needs-operator"
     return run

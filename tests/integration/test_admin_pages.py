@@ -12,13 +12,14 @@ from sagas.admin.pages import ENTRIES_A_PAGE
 from sagas.models import JournalEntry, Run
 from sagas.services.inventory.models import Ticket
 from tests.engine import Finished, drive, fault, scenario
-from tests.integration.admin import client_of, stuck_run, user
+from tests.integration.admin import client_of, make_room, stuck_run, user
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
 
 @pytest.fixture(scope="module")
 def stuck(engine_databases: None) -> Finished:
+    make_room()
     return stuck_run()
 
 
