@@ -191,11 +191,20 @@ async def test_a_paused_run_costs_no_thought_and_can_be_handed_over(monkeypatch:
 
     monkeypatch.setattr(Driver, "rule", staticmethod(counted))
     async with working(Pace(poll_ms=10)) as (_, worker, _):
+
+        async def five_rounds() -> None:
+            beats = worker.beats
+            async with asyncio.timeout(30):
+                while worker.beats < beats + 5:
+                    await asyncio.sleep(0.01)
+
         await asyncio.to_thread(until, run.pk, has_acted("pause"))
-        before, beats = thoughts, worker.beats
         async with asyncio.timeout(30):
-            while worker.beats < beats + 5:
+            while not thoughts:  # the one that leads to the gate
                 await asyncio.sleep(0.01)
+        await five_rounds()
+        before = thoughts
+        await five_rounds()
         assert (thoughts, worker.driving) == (before, 1)
     async with working() as (_, _, wait):
         await asyncio.to_thread(step_by_step, run, 1)
