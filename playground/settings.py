@@ -11,7 +11,7 @@ from typing import Any
 
 from csp.constants import NONCE, NONE, SELF
 
-from playground.environment import age, database, debug, flag, folder, networks, number, secret_key, words
+from playground.environment import LEASE_SECONDS, age, database, debug, flag, folder, networks, number, secret_key, words
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -22,7 +22,7 @@ SAGA_DATA = folder(Path(os.environ.get("SAGA_DATA") or BASE_DIR / "var").resolve
 SAGA_PUBLIC = flag("SAGA_PUBLIC")
 SAGA_KEEP_SECONDS = age("SAGA_KEEP", "7d")  # after which a public site drops a finished run
 SAGA_TRUSTED_PROXIES = networks("SAGA_TRUSTED_PROXIES")  # whose X-Forwarded-For and -Proto are believed
-SAGA_LEASE_SECONDS = number("SAGA_LEASE_SECONDS", 5.0)
+SAGA_LEASE_SECONDS = number("SAGA_LEASE_SECONDS", LEASE_SECONDS)
 # Who hears of commits in a worker of its own; without Redis nobody outside of its process could.
 SAGA_LISTENERS = ["playground.live.publish"] if os.environ.get("REDIS_URL") else []
 SAGA_POLL_SECONDS = number("SAGA_POLL_SECONDS", 1.0)
