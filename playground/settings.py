@@ -11,7 +11,18 @@ from typing import Any
 
 from csp.constants import NONCE, NONE, SELF
 
-from playground.environment import LEASE_SECONDS, age, database, debug, flag, folder, networks, number, secret_key, words
+from playground.environment import (
+    LEASE_SECONDS,
+    age,
+    database,
+    debug,
+    flag,
+    folder,
+    networks,
+    number,
+    secret_key,
+    words,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
