@@ -115,9 +115,18 @@ if REDIS_URL:
     }
 
 STATIC_URL = "/static/"
-STATIC_ROOT = folder(SAGA_DATA / "static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = True
+SAGA_STATIC = os.environ.get("SAGA_STATIC", "")  # where `collectstatic` has put its files: served as they are, for ever
+STATIC_ROOT = folder(Path(SAGA_STATIC) if SAGA_STATIC else SAGA_DATA / "static")
+WHITENOISE_USE_FINDERS = not SAGA_STATIC
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if SAGA_STATIC
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
