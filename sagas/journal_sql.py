@@ -20,6 +20,9 @@ from sagas.projection import SagaRow
 
 DATABASE = "default"
 
+ENTRY_COLUMNS = (
+    *("run_id", "seq", "at_ms", "lane", "saga", "order", "kind", "step", "op", "attempt", "key", "detail", "append_id"),
+)
 INSERT_ENTRY = """INSERT INTO sagas_journalentry
     (run_id, seq, at_ms, lane, saga, "order", kind, step, op, attempt, "key", detail, append_id)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
@@ -119,7 +122,7 @@ def _is_written(batch: Batch) -> bool:
 def _insert(batches: Sequence[Batch]) -> None:
     entries = [(batch, entry) for batch in batches for entry in batch.entries]
     with connections[DATABASE].cursor() as cursor:
-        _many(cursor, INSERT_ENTRY, [_entry_row(batch, entry) for batch, entry in entries])
+        _many(cursor, INSERT_ENTRY, [entry_row(batch, entry) for batch, entry in entries])
         _many(cursor, UPDATE_PAUSED, [(action == PAUSE, run) for run, action in _pauses(entries)])
         _many(cursor, UPDATE_RUN, [_run_row(batch) for batch in batches if batch.entries])
         latest = [row for batch in batches for row in batch.sagas]
@@ -147,7 +150,7 @@ def _alerts(cursor: Any, entries: Sequence[Entry]) -> None:
     _many(cursor, INSERT_ALERT, [(e.saga, e.step, e.detail["reason"], e.at) for e in raised])
 
 
-def _entry_row(batch: Batch, e: Entry) -> tuple[Any, ...]:
+def entry_row(batch: Batch, e: Entry) -> tuple[Any, ...]:
     first = e is batch.entries[0]
     detail = json.dumps(dict(e.detail), separators=(",", ":"))
     return (

@@ -13,6 +13,7 @@ import socket
 import stat
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -23,6 +24,7 @@ START_SECONDS = 60
 
 # Durability is PostgreSQL's own affair, and not what these tests are about.
 FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
+DURABLE = ("fsync=on", "full_page_writes=on", "synchronous_commit=on")
 
 
 class Postgres:
@@ -30,7 +32,8 @@ class Postgres:
 
     url: str
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Sequence[str] = FAST) -> None:
+        self._settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix="sagas-pg-"))
         self._as_user: dict[str, Any] = {"cwd": self.folder, "check": True}
         if os.geteuid() == 0:
@@ -43,7 +46,7 @@ class Postgres:
         self._run("initdb", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
         port = _free_port()
         options = ["-k", str(self.folder), "-c", "listen_addresses=127.0.0.1", "-c", f"port={port}"]
-        for setting in FAST:
+        for setting in self._settings:
             options += ["-c", setting]
         log = self.folder / "log"
         try:

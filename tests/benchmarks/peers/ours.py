@@ -1,0 +1,117 @@
+"""This engine: `SagaDefinition.start`, the real journal and worker, and participants that do nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future
+from functools import cache
+from typing import Any
+
+import django
+
+from tests.benchmarks.peers.asked import REFUSED, STEPS, answer
+
+AT_ONCE = 2000
+
+
+class Idle:
+    """A participant that does nothing and remembers nothing."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.executor = name, AtOnce()
+
+    def seed(self, world: str, *, orders: Sequence[str], stock: int, keep_back: int = 0) -> None:
+        """Nothing is needed for a run."""
+
+    def looks_first(self, handler: Any, lock: str) -> bool:
+        return False
+
+    def look(self, handler: Any, call: Any) -> Any:
+        raise NotImplementedError
+
+    def deliver(self, handler: Any, call: Any, seen: Any = None) -> Any:
+        return handler(call)
+
+    def ledger(self, world: str, after: int = 0) -> list[Any]:
+        return []
+
+
+class AtOnce(Executor):
+    """Does what is submitted then and there."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(error)
+        return future
+
+
+@cache
+def definition() -> Any:
+    """Return the saga of five steps, known to this process with all that it needs."""
+    from sagas import SagaDefinition, Step, catalog
+    from sagas.services.calls import Verdict, done, negative
+
+    did, refused = done({}), negative(Verdict.REFUSED, 409, "refused")
+
+    def act(call: Any) -> Any:
+        return did
+
+    def notify(call: Any) -> Any:
+        return refused if call.body["fails"] else did
+
+    steps = [
+        Step(
+            name,
+            service=f"bench-{name}",
+            action=notify if name == REFUSED else act,
+            compensation=act,
+            compensation_name=f"undo-{name}",
+        )
+        for name in STEPS
+    ]
+    catalog.SERVICES.update({step.service: Idle(step.service) for step in steps})  # type: ignore[attr-defined]
+    return SagaDefinition("bench", steps=steps)
+
+
+async def main() -> None:
+    """Answer what is asked."""
+    from sagas.entries import Entry, Kind
+    from sagas.journal import Journal
+    from sagas.worker import Pace, Worker
+
+    bench, book, ended = definition(), Journal(), dict[str, asyncio.Future[str]]()
+
+    def hear(run: str, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            if entry.kind in (Kind.SAGA_COMPLETED, Kind.SAGA_COMPENSATED):
+                ended.setdefault(run, asyncio.get_running_loop().create_future()).set_result(str(entry.kind)[5:])
+
+    async def one(order: str, fails: bool) -> str:
+        saga = await bench.start(key=order, payload={"fails": fails})
+        run = saga.run_id
+        result = await ended.setdefault(run, asyncio.get_running_loop().create_future())
+        del ended[run]
+        return result
+
+    book.listen(hear)
+    book.start()
+    worker = Worker(book, pace=Pace(lease_ms=60_000, runs=AT_ONCE))
+    working = asyncio.create_task(worker.run())
+    try:
+        await answer(one)
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        await book.stop()
+
+
+if __name__ == "__main__":
+    django.setup()
+    from sagas.management.ready import prepare_databases
+
+    prepare_databases()
+    asyncio.run(main())
