@@ -6,7 +6,7 @@ The words are those of the outside (INTERFACE: States); a row is never read back
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sagas.definition import SagaDefinition, Step
@@ -28,18 +28,13 @@ class StepRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SagaRow:
-    """One saga and some of its steps, each with its index in the definition."""
+    """One saga and some of its steps, each with its index in the definition. `moved`: its own columns are news."""
 
     saga: str
     state: str
     cause: Mapping[str, Any] | None
     steps: tuple[tuple[int, StepRow], ...]
-
-    def since(self, before: SagaRow | None) -> SagaRow:
-        """Return this row with only the steps that differ from `before`."""
-        if before is None:
-            return self
-        return replace(self, steps=tuple(set(self.steps) - set(before.steps)))
+    moved: bool = True
 
 
 def project(definition: SagaDefinition, state: SagaState) -> SagaRow:
@@ -50,6 +45,23 @@ def project(definition: SagaDefinition, state: SagaState) -> SagaRow:
         cause=state.cause,
         steps=tuple((n, _step_row(state, step)) for n, step in enumerate(definition.steps)),
     )
+
+
+def changed(definition: SagaDefinition, before: SagaState, after: SagaState) -> SagaRow | None:
+    """Return the rows that are not what they were in the state `before`, or None where none is.
+
+    Where the saga as a whole stands as it stood, only a step with a state of its own that is new can differ.
+    """
+    same = (before.phase, before.cause, before.stuck) == (after.phase, after.cause, after.stuck)
+    rows = (
+        (n, row)
+        for n, step in enumerate(definition.steps)
+        if not same or before.step(step.name) is not after.step(step.name)
+        if (row := _step_row(after, step)) != _step_row(before, step)
+    )
+    moved = (before.phase, before.cause) != (after.phase, after.cause)
+    found = SagaRow(saga=after.saga, state=str(after.phase), cause=after.cause, steps=tuple(rows), moved=moved)
+    return found if found.steps or moved else None
 
 
 def _step_row(state: SagaState, step: Step) -> StepRow:

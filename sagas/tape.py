@@ -17,7 +17,7 @@ from sagas.definition import SagaDefinition
 from sagas.entries import Entry
 from sagas.journal_sql import Batch
 from sagas.leases import Lease
-from sagas.projection import SagaRow, project
+from sagas.projection import SagaRow, changed, project
 from sagas.state import SagaState, evolve
 
 Evolve = Callable[[SagaState, Entry], SagaState]
@@ -53,7 +53,7 @@ class Tape:
         self._waiting: list[Entry] = []
         self._handled: dict[int, int] = {}
         self._refusals: dict[int, str] = {}
-        self._rows: dict[str, SagaRow] = {}
+        self._projected: dict[str, SagaState] = {}
         self._under_way: list[asyncio.Future[None]] = []
 
     def put(self, entries: Iterable[Entry]) -> None:
@@ -100,15 +100,14 @@ class Tape:
             await asyncio.shield(append)
 
     def _changed_rows(self) -> list[SagaRow]:
-        touched = {entry.saga for entry in self._waiting if entry.saga in self.states}
-        changed = []
-        for saga in touched:
-            row = project(self._definition, self.states[saga])
-            before = self._rows.get(saga)
-            if row != before:
-                changed.append(row.since(before))
-                self._rows[saga] = row
-        return changed
+        changes = []
+        for saga in {entry.saga for entry in self._waiting if entry.saga in self.states}:
+            before, after = self._projected.get(saga), self.states[saga]
+            row = project(self._definition, after) if before is None else changed(self._definition, before, after)
+            self._projected[saga] = after
+            if row is not None:
+                changes.append(row)
+        return changes
 
 
 def fold(entries: Iterable[Entry], sagas: Mapping[str, str], rule: Evolve = evolve) -> dict[str, SagaState]:

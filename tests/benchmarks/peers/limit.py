@@ -43,13 +43,13 @@ def recorded(fails: bool) -> list[Transaction]:
 
 
 def _of_batch(batch: Any, n: int) -> Transaction:
-    from sagas.journal_sql import ENTRY_COLUMNS, entry_row
+    from sagas.journal_sql import ENTRY_TYPES, entry_row
 
     states = [(batch.run, batch.state)] + [(row.saga, row.state) for row in batch.sagas]
     states += [(row.saga, step.state) for row in batch.sagas for _, step in row.steps]
     numbered = [(saga, n * 100 + k, state, batch.entries[-1].seq) for k, (saga, state) in enumerate(states)]
     return {
-        "sagas_journalentry": (ENTRY_COLUMNS, [entry_row(batch, entry) for entry in batch.entries]),
+        "sagas_journalentry": (list(ENTRY_TYPES), [entry_row(batch, entry) for entry in batch.entries]),
         "bench_state": (("saga", "n", "state", "seq"), numbered),
     }
 
