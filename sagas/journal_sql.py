@@ -6,7 +6,7 @@ inside a transaction only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,27 +28,54 @@ ENTRY_TYPES = {
 }
 STEP_TYPES = {"state": "text", "attempts": "int", "compensation_state": "text", "compensation_attempts": "int"}
 
+RUN_TYPES = {
+    **{"id": "text", "definition": "text", "version": "int", "scenario": "jsonb", "payload": "jsonb", "state": "text"},
+    **{"last_seq": "int", "lease_owner": "text", "lease_epoch": "int", "leased_until": "bigint", "paused": "boolean"},
+    **{"pruning": "boolean", "created_at": "timestamptz"},
+}
+SAGA_TYPES = {
+    **{"id": "text", "run_id": "text", "index": "int", "order": "text", "state": "text", "definition": "text"},
+    "created_at": "timestamptz",
+}
+NEW_STEP_TYPES = {
+    **{"saga_id": "text", "index": "int", "name": "text", "service": "text", "key": "text"},
+    **{"compensation_name": "text", "compensation_key": "text"},
+    **STEP_TYPES,
+}
+
+INSERT_RUN = insert("sagas_run", RUN_TYPES)
+INSERT_SAGA = insert("sagas_saga", SAGA_TYPES)
+INSERT_STEP = insert("sagas_step", NEW_STEP_TYPES)
 INSERT_ENTRY = insert("sagas_journalentry", ENTRY_TYPES)
+GO_ON_RUN = update("sagas_run", {"last_seq": "int"}, {"id": "text"})  # touches no index
 UPDATE_RUN = update(
     "sagas_run",
     {"last_seq": "int", "state": "text", "finished_at_ms": "bigint", "paused": "boolean"},
     {"id": "text"},
     only_off=["paused"],
 )
+RELEASE_RUN = update("sagas_run", {"lease_owner": "text", "leased_until": "bigint"}, {"id": "text"})
 UPDATE_PAUSED = update("sagas_run", {"paused": "boolean"}, {"id": "text"})
 UPDATE_SAGA = update("sagas_saga", {"state": "text", "cause": "jsonb"}, {"id": "text"})
 UPDATE_STEP = update("sagas_step", STEP_TYPES, {"saga_id": "text", "index": "int"})
 INSERT_ALERT = insert("sagas_alert", {"saga_id": "text", "step": "text", "reason": "text", "raised_at_ms": "bigint"})
-RESOLVE_ALERT = update(
-    "sagas_alert", {"resolved_at_ms": "bigint"}, {"saga_id": "text"}, where="resolved_at_ms IS NULL"
-)
+RESOLVE_ALERT = update("sagas_alert", {"resolved_at_ms": "bigint"}, {"saga_id": "text"}, where="resolved_at_ms IS NULL")
 ENDS_ALERT = ("retry", "resolve")
 HANDLE_COMMAND = update("sagas_command", {"handled_seq": "int", "refusal": "text"}, {"id": "bigint"})
 
 HEADS = {
-    "sqlite": "SELECT id, lease_epoch, last_seq FROM sagas_run WHERE id IN ({marks})",
-    "postgresql": "SELECT id, lease_epoch, last_seq FROM sagas_run WHERE id = ANY(%s) ORDER BY id FOR UPDATE",
+    "sqlite": "SELECT id, lease_epoch, last_seq, state FROM sagas_run WHERE id IN ({marks})",
+    "postgresql": "SELECT id, lease_epoch, last_seq, state FROM sagas_run WHERE id = ANY(%s) ORDER BY id FOR UPDATE",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """The rows of a run that begins, in the columns of RUN_TYPES, SAGA_TYPES and NEW_STEP_TYPES."""
+
+    run: Row
+    sagas: Sequence[Row]
+    steps: Sequence[Row]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +84,8 @@ class Batch:
 
     `entries` are consecutive and placed (`seq`, `at`). `handled` maps ids of commands to the
     `seq` of the entry that obeyed them (0: refused, with the reason in `refusals`). A batch
-    whose `append_id` is already in the journal succeeds without being written again.
+    whose `append_id` is already in the journal succeeds without being written again. `new`
+    makes the run itself, and is refused where it exists. `releases` gives the run's lease back.
     """
 
     run: str
@@ -68,6 +96,8 @@ class Batch:
     handled: dict[int, int] = field(default_factory=dict)
     refusals: dict[int, str] = field(default_factory=dict)
     append_id: str = ""
+    new: NewRun | None = None
+    releases: bool = False
 
     @property
     def last_seq_before(self) -> int:
@@ -90,7 +120,7 @@ def _write(batches: Sequence[Batch], connection: BaseDatabaseWrapper) -> list[Ex
     def is_written(batch: Batch) -> bool:
         return _is_written(batch, connection)
 
-    heads = _heads({batch.run for batch in batches}, connection)
+    heads, states = _heads({batch.run for batch in batches}, connection)
     outcomes: list[Exception | None] = []
     accepted: list[Batch] = []
     for batch in batches:
@@ -98,22 +128,24 @@ def _write(batches: Sequence[Batch], connection: BaseDatabaseWrapper) -> list[Ex
         outcomes.append(refusal)
         if refusal is None and is_new:
             accepted.append(batch)
-            if batch.entries:
-                heads[batch.run] = (batch.epoch, batch.entries[-1].seq)
+            heads[batch.run] = (
+                batch.epoch,
+                batch.entries[-1].seq if batch.entries else heads.get(batch.run, (0, 0))[1],
+            )
     if accepted:
-        _insert(accepted, connection)
+        _insert(accepted, states, connection)
     return outcomes
 
 
-def _heads(runs: Iterable[str], connection: BaseDatabaseWrapper) -> dict[str, tuple[int, int]]:
-    """Return epoch and last `seq` of each run; nobody else changes them before this transaction ends."""
-    asked = sorted(runs)
+def _heads(runs: Iterable[str], connection: BaseDatabaseWrapper) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
+    """Return epoch and last `seq` of each run, and its state; nobody else changes them in this transaction."""
+    asked, values = sorted(runs), list[Any]()
     if connection.vendor == "sqlite":
         statement, values = HEADS["sqlite"].format(marks=", ".join("?" * len(asked))), asked
     else:
         statement, values = HEADS["postgresql"], [asked]
     found = connection.connection.execute(statement, values).fetchall()
-    return {run: (epoch, seq) for run, epoch, seq in found}
+    return {run: (epoch, seq) for run, epoch, seq, _ in found}, {run: state for run, _, _, state in found}
 
 
 def judge(
@@ -123,6 +155,8 @@ def judge(
 
     `head` is the epoch and the last `seq` of its run, None where there is no such run.
     """
+    if batch.new is not None:
+        return (None, True) if head is None else (JournalConflict(batch.run, "there is such a run already"), False)
     if head is None:
         return JournalConflict(batch.run, "there is no such run"), False
     epoch, last_seq = head
@@ -144,11 +178,15 @@ def _is_written(batch: Batch, connection: BaseDatabaseWrapper) -> bool:
     return found.fetchone() is not None
 
 
-def _insert(batches: Sequence[Batch], connection: BaseDatabaseWrapper) -> None:
+def _insert(batches: Sequence[Batch], states: Mapping[str, str], connection: BaseDatabaseWrapper) -> None:
+    begun = [batch.new for batch in batches if batch.new is not None]
+    INSERT_RUN.run(connection, [new.run for new in begun])
+    INSERT_SAGA.run(connection, [row for new in begun for row in new.sagas])
+    INSERT_STEP.run(connection, [row for new in begun for row in new.steps])
     entries = [(batch, entry) for batch in batches for entry in batch.entries]
     INSERT_ENTRY.run(connection, [entry_row(batch, entry) for batch, entry in entries])
     UPDATE_PAUSED.run(connection, _last((action == PAUSE, run) for run, action in _pauses(entries)))
-    UPDATE_RUN.run(connection, _last(_run_row(batch) for batch in batches if batch.entries))
+    _runs(connection, [batch for batch in batches if batch.entries], states)
     latest = [row for batch in batches for row in batch.sagas]
     UPDATE_SAGA.run(connection, _last((s.state, s.cause, s.saga) for s in latest if s.moved))
     steps = (
@@ -160,6 +198,15 @@ def _insert(batches: Sequence[Batch], connection: BaseDatabaseWrapper) -> None:
     _alerts(connection, [entry for _, entry in entries])
     handled = ((seq, batch.refusals.get(pk, ""), pk) for batch in batches for pk, seq in batch.handled.items())
     HANDLE_COMMAND.run(connection, _last(handled))
+
+
+def _runs(connection: BaseDatabaseWrapper, batches: Sequence[Batch], states: Mapping[str, str]) -> None:
+    """Move the rows of runs on; the state is written only where it is a new one, for the sake of its indexes."""
+    last = {batch.run: batch for batch in batches}.values()
+    moved = {b.run for b in batches if b.state != states.get(b.run) or b.state == "finished"}
+    GO_ON_RUN.run(connection, [(batch.entries[-1].seq, batch.run) for batch in last if batch.run not in moved])
+    UPDATE_RUN.run(connection, [_run_row(batch) for batch in last if batch.run in moved])
+    RELEASE_RUN.run(connection, [("", 0, batch.run) for batch in last if batch.releases])
 
 
 def _last(rows: Iterable[Row], keys: int = 1) -> list[Row]:

@@ -1,7 +1,8 @@
 """Who drives which run: a lease with an epoch, claimed by compare-and-swap.
 
 A claim raises the run's epoch, so that a worker which slept past its lease finds every later
-write of its own refused. No row is ever locked for longer than one statement.
+write of its own refused. Workers that claim at once share what is due, and do not wait for
+one another.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.db import connections
 from django.db.models import F, Q
 
 from sagas.databases import atomic
@@ -33,11 +35,15 @@ def claim_due(owner: str, now: int, lease_ms: int, limit: int, only: str = "") -
     due = Run.objects.filter(Q(state=Run.State.RUNNING) | Q(pk__in=waiting), leased_until__lte=now, pruning=False)
     if only:
         due = due.filter(pk=only)
-    seen = list(due.order_by("leased_until").values_list("pk", "lease_epoch")[:limit])
-    if not seen:
+    if not due.exists():
         return []
     with atomic("default"):
-        return [lease for run, epoch in seen if (lease := _take(run, epoch, owner, now, lease_ms))]
+        # What another worker is about to take is passed over, not waited for.
+        free = due.select_for_update(skip_locked=True, of=("self",)) if _locks_rows() else due
+        epochs = dict(free.order_by("leased_until").values_list("pk", "lease_epoch")[:limit])
+        taken = Run.objects.filter(pk__in=epochs)
+        taken.update(lease_owner=owner, lease_epoch=F("lease_epoch") + 1, leased_until=now + lease_ms)
+    return [Lease(run, epoch + 1) for run, epoch in epochs.items()]
 
 
 def take_over(lease: Lease, owner: str, now: int, lease_ms: int) -> Lease | None:
@@ -63,3 +69,8 @@ def _take(run: str, epoch: int, owner: str, now: int, lease_ms: int, was: str = 
     held = held.filter(lease_owner=was) if was else held.filter(leased_until__lte=now)
     taken = held.update(lease_owner=owner, lease_epoch=F("lease_epoch") + 1, leased_until=now + lease_ms)
     return Lease(run, epoch + 1) if taken == 1 else None
+
+
+def _locks_rows() -> bool:
+    """Return whether rows can be locked. SQLite locks the whole file as soon as a transaction begins."""
+    return connections["default"].features.has_select_for_update

@@ -131,16 +131,13 @@ class Driver:
         for saga, state in self.tape.states.items():
             if state.phase not in AT_REST and saga not in self._tasks:
                 self._tasks[saga] = spawn(self._drive_saga(saga), f"saga {saga}")
+                self._tasks[saga].add_done_callback(lambda _: self._news.set())
 
     async def _wait_for_news(self) -> None:
         if self._clerk.is_asked or not self._tasks:
             return
+        await self._news.wait()
         self._news.clear()
-        news = spawn(self._news.wait(), "news")
-        try:
-            await asyncio.wait({news, *self._tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await cancel_and_wait(news)
         for saga in [saga for saga, task in self._tasks.items() if task.done()]:
             self._tasks.pop(saga).result()
 

@@ -7,20 +7,23 @@ refused at once.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from sagas import catalog, journal
 from sagas.databases import atomic, on_commit
 from sagas.decider import key_of
 from sagas.definition import SagaDefinition
 from sagas.errors import CommandIncomplete, CommandRefused, RunUnknown
+from sagas.journal_sql import Batch
 from sagas.models import Command, Run, Saga, Step
 from sagas.operators import CANCEL, NOBODY_DRIVES, OF_RUN, RELEASE, RESOLVE, RETRY, SENSELESS, heeds
 from sagas.pausing import PAUSE, RESUME
 from sagas.plan import RunPlan, plan_from_json
+from sagas.services.base import Service
 from sagas.state import SagaState
 from sagas.tape import fold
 
@@ -32,6 +35,26 @@ ID_LENGTH = 16
 ID_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # no look-alikes: 0 o, 1 i l
 
 _wakers: list[Callable[[str], None]] = []
+_hosts: dict[asyncio.AbstractEventLoop, Host] = {}
+
+
+class Host(Protocol):
+    """A worker of this event loop, which may drive a run from its first moment."""
+
+    @property
+    def owner(self) -> str: ...
+
+    def lease_until(self) -> int:
+        """Return until when a lease that begins now is good, in milliseconds since the epoch."""
+        ...
+
+    def has_room(self) -> bool:
+        """Return whether it would drive one more run."""
+        ...
+
+    async def adopt(self, run: Run, sagas: Mapping[str, str], batch: Batch) -> None:
+        """Return when a run is durable, and driven. Raises JournalConflict when there is such a run already."""
+        ...
 
 
 def on_work(waker: Callable[[str], None]) -> None:
@@ -42,6 +65,22 @@ def on_work(waker: Callable[[str], None]) -> None:
 def off_work(waker: Callable[[str], None]) -> None:
     """Take back `on_work`."""
     _wakers.remove(waker)
+
+
+def open_house(host: Host) -> None:
+    """Have `host` drive what is started on the running event loop, as far as it has room."""
+    _hosts[asyncio.get_running_loop()] = host
+
+
+def close_house() -> None:
+    """Take back `open_house`."""
+    _hosts.pop(asyncio.get_running_loop(), None)
+
+
+def host() -> Host | None:
+    """Return the worker of the running event loop, if it has room for one more run."""
+    found = _hosts.get(asyncio.get_running_loop())
+    return found if found is not None and found.has_room() else None
 
 
 def create_run(scenario: Mapping[str, Any]) -> Run:
@@ -61,8 +100,8 @@ def create_run(scenario: Mapping[str, Any]) -> Run:
 def store(run: Run, definition: SagaDefinition, orders: Sequence[str]) -> Run:
     """Seed a run's world and store it with a saga for each order; return it. Raises IntegrityError if it is there."""
     plan = plan_from_json(run.scenario)
-    for name in dict.fromkeys(step.service for step in definition.steps):
-        catalog.SERVICES[name].seed(run.pk, orders=orders, stock=plan.stock, keep_back=plan.keep_back)
+    for _, seed in seeded(run.pk, definition, orders, run.scenario):
+        seed()
     sagas = [Saga(id=f"{run.pk}-{n}", run=run, index=n, order=order) for n, order in enumerate(orders, 1)]
     with atomic("default"):
         run.save(force_insert=True)
@@ -70,6 +109,16 @@ def store(run: Run, definition: SagaDefinition, orders: Sequence[str]) -> Run:
         Step.objects.bulk_create(step for saga in sagas for step in step_rows(definition, plan, saga))
     on_commit("default", partial(wake, run.pk))
     return run
+
+
+def seeded(
+    run: str, definition: SagaDefinition, orders: Sequence[str], scenario: Mapping[str, Any]
+) -> Iterable[tuple[Service, Callable[[], None]]]:
+    """Yield each service of a saga with what gives it its share of a new world."""
+    plan = plan_from_json(scenario)
+    for name in dict.fromkeys(step.service for step in definition.steps):
+        service = catalog.SERVICES[name]
+        yield service, partial(service.seed, run, orders=orders, stock=plan.stock, keep_back=plan.keep_back)
 
 
 def payload_of(saga: str) -> dict[str, Any]:

@@ -55,6 +55,7 @@ class Tape:
         self._refusals: dict[int, str] = {}
         self._projected: dict[str, SagaState] = {}
         self._under_way: list[asyncio.Future[None]] = []
+        self.is_released = False
 
     def put(self, entries: Iterable[Entry]) -> None:
         """Place entries and fold them into the states."""
@@ -73,9 +74,10 @@ class Tape:
             self._refusals[command] = refusal
 
     def submit(self, run_state: str = "running") -> None:
-        """Send everything put so far to the journal without waiting for it."""
+        """Send everything put so far to the journal without waiting for it. The end of a run gives its lease back."""
         if not self._waiting and not self._handled:
             return
+        self.is_released = run_state == "finished" and bool(self._waiting)
         batch = Batch(
             run=self._lease.run,
             epoch=self._lease.epoch,
@@ -84,6 +86,7 @@ class Tape:
             state=run_state,
             handled=self._handled,
             refusals=self._refusals,
+            releases=self.is_released,
         )
         self._waiting, self._handled, self._refusals = [], {}, {}
         self.submitted_seq = self.last_seq

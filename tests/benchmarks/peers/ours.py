@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import Executor, Future
 from functools import cache
 from typing import Any
 
@@ -19,7 +18,7 @@ class Idle:
     """A participant that does nothing and remembers nothing."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.executor = name, AtOnce()
+        self.name, self.executor = name, None  # it never blocks
 
     def seed(self, world: str, *, orders: Sequence[str], stock: int, keep_back: int = 0) -> None:
         """Nothing is needed for a run."""
@@ -35,18 +34,6 @@ class Idle:
 
     def ledger(self, world: str, after: int = 0) -> list[Any]:
         return []
-
-
-class AtOnce(Executor):
-    """Does what is submitted then and there."""
-
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except BaseException as error:
-            future.set_exception(error)
-        return future
 
 
 @cache
