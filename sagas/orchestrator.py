@@ -200,8 +200,9 @@ class Driver:
         """Return the saga's next move. The facts that lead to it are put, the intent only when it is its turn."""
         state = self.tape.states[saga]
         facts, move = split(ask_again(self._definition, state)) if saga in self._released else ([], None)
+        after = None
         if move is None:
-            _, facts, move = advance(self._definition, state, self._clock.now(), self.rule)
+            after, facts, move = advance(self._definition, state, self._clock.now(), self.rule)
         if not isinstance(move, Call | Settle):
             self._gate.leave(saga)
         elif (stop := self._stop(state)) is not None:
@@ -209,7 +210,7 @@ class Driver:
             self._schedule.changed()
             return stop
         self._released.discard(saga)
-        self.tape.put(facts)
+        self.tape.put(facts, after)
         self._schedule.changed()
         return move
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sagas.definition import SagaDefinition, Step
 from sagas.entries import Op
-from sagas.state import AT_REST, Calls, Phase, SagaState
+from sagas.state import AT_REST, Calls, Phase, SagaState, StepState, Stuck
 
 UNGUARDED_ENDS = (Phase.ABANDONED, Phase.LOST)  # nobody undoes, and nobody waits for anything
 
@@ -48,15 +48,12 @@ def project(definition: SagaDefinition, state: SagaState) -> SagaRow:
 
 
 def changed(definition: SagaDefinition, before: SagaState, after: SagaState) -> SagaRow | None:
-    """Return the rows that are not what they were in the state `before`, or None where none is.
-
-    Where the saga as a whole stands as it stood, only a step with a state of its own that is new can differ.
-    """
-    same = (before.phase, before.cause, before.stuck) == (after.phase, after.cause, after.stuck)
+    """Return the rows that are not what they were in the state `before`, or None where none is."""
+    alike = _light(before) == _light(after)
     rows = (
         (n, row)
         for n, step in enumerate(definition.steps)
-        if not same or before.step(step.name) is not after.step(step.name)
+        if not alike or before.step(step.name) is not after.step(step.name)
         if (row := _step_row(after, step)) != _step_row(before, step)
     )
     moved = (before.phase, before.cause) != (after.phase, after.cause)
@@ -64,9 +61,15 @@ def changed(definition: SagaDefinition, before: SagaState, after: SagaState) -> 
     return found if found.steps or moved else None
 
 
+def _light(state: SagaState) -> tuple[bool, Phase | None, Stuck | None]:
+    """Return all of a saga that the words for a step depend on, beside the step's own state."""
+    return state.cause is None, state.phase if state.phase in AT_REST else None, state.stuck
+
+
 def _step_row(state: SagaState, step: Step) -> StepRow:
-    there, back = state.calls(step.name, Op.ACTION), state.calls(step.name, Op.COMPENSATION)
-    back_word = _back(state, step, back)
+    own = state.step(step.name)
+    there, back = own.action, own.compensation
+    back_word = _back(state, step, own)
     word = back_word if back.attempts else _there(state, step, there)
     return StepRow(
         state=word, attempts=there.attempts, compensation_state=back_word, compensation_attempts=back.attempts
@@ -85,7 +88,8 @@ def _there(state: SagaState, step: Step, calls: Calls) -> str:
     return "skipped" if state.cause is not None or state.phase in AT_REST else "idle"
 
 
-def _back(state: SagaState, step: Step, calls: Calls) -> str:
+def _back(state: SagaState, step: Step, own: StepState) -> str:
+    calls = own.compensation
     if calls.ok:
         return "compensated"
     if _is_stuck(state, step, Op.COMPENSATION):
@@ -97,7 +101,7 @@ def _back(state: SagaState, step: Step, calls: Calls) -> str:
     if state.phase in UNGUARDED_ENDS:
         return "skipped"
     turned = state.cause is not None or state.phase is Phase.COMPLETED
-    return "skipped" if turned and not state.step(step.name).owed else "idle"
+    return "skipped" if turned and not own.owed else "idle"
 
 
 def _is_stuck(state: SagaState, step: Step, op: Op) -> bool:

@@ -17,7 +17,7 @@ from sagas.definition import SagaDefinition
 from sagas.entries import Entry
 from sagas.journal_sql import Batch
 from sagas.leases import Lease
-from sagas.projection import SagaRow, changed, project
+from sagas.projection import SagaRow, changed
 from sagas.state import SagaState, evolve
 
 Evolve = Callable[[SagaState, Entry], SagaState]
@@ -53,19 +53,21 @@ class Tape:
         self._waiting: list[Entry] = []
         self._handled: dict[int, int] = {}
         self._refusals: dict[int, str] = {}
-        self._projected: dict[str, SagaState] = {}
+        self._told = dict(states)  # what the rows of sagas and steps say
         self._under_way: list[asyncio.Future[None]] = []
         self.is_released = False
 
-    def put(self, entries: Iterable[Entry]) -> None:
-        """Place entries and fold them into the states."""
+    def put(self, entries: Iterable[Entry], after: SagaState | None = None) -> None:
+        """Place entries and fold them into the states. `after`: what they make of the one saga that they are all of."""
         now = self._clock.now()
         for entry in entries:
             self.last_seq += 1
             placed = entry.placed(self.last_seq, now)
             self._waiting.append(placed)
-            if placed.saga in self.states:
+            if after is None and placed.saga in self.states:
                 self.states[placed.saga] = self._rule(self.states[placed.saga], placed)
+        if after is not None:
+            self.states[after.saga] = after
 
     def handle(self, command: int, refusal: str = "") -> None:
         """Mark a command as obeyed by the last entry, or as refused; committed with what waits."""
@@ -100,14 +102,15 @@ class Tape:
         """
         self.submit(run_state)
         for append in list(self._under_way):
-            await asyncio.shield(append)
+            if not append.done():
+                await asyncio.shield(append)
+            append.result()
 
     def _changed_rows(self) -> list[SagaRow]:
         changes = []
         for saga in {entry.saga for entry in self._waiting if entry.saga in self.states}:
-            before, after = self._projected.get(saga), self.states[saga]
-            row = project(self._definition, after) if before is None else changed(self._definition, before, after)
-            self._projected[saga] = after
+            row = changed(self._definition, self._told[saga], self.states[saga])
+            self._told[saga] = self.states[saga]
             if row is not None:
                 changes.append(row)
         return changes
