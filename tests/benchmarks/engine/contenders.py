@@ -114,9 +114,9 @@ def _started(name: str, folder: Path, place: Place) -> tuple[Sequence[str], Mapp
     theirs = [str(PEERS / "bin/python"), "-m"]
     match what:
         case "ours" | "limit":
-            url = place.postgres() if where == "PostgreSQL" else ""
-            environment = {"DJANGO_SETTINGS_MODULE": "playground.settings", "SAGA_DATA": str(folder)}
-            return [sys.executable, "-m", f"tests.benchmarks.peers.{what}"], {**environment, "DATABASE_URL": url}
+            return [sys.executable, "-m", f"tests.benchmarks.peers.{what}"], _databases(where, folder, place)
+        case "orchestration" | "choreography" | "none":
+            return [sys.executable, "-m", "tests.benchmarks.peers.whole", what], _databases(where, folder, place)
         case "DBOS":
             url = place.postgres() if where == "PostgreSQL" else f"sqlite:///{folder / 'dbos.sqlite3'}"
             return [*theirs, "tests.benchmarks.peers.dbos_peer", url, DBOS_WAYS[where]], {}
@@ -128,6 +128,11 @@ def _started(name: str, folder: Path, place: Place) -> tuple[Sequence[str], Mapp
         case "Celery":
             return [*theirs, "tests.benchmarks.peers.celery_peer"], {"BENCH_REDIS": place.redis()}
     raise ValueError(f"no such contender: {name}")
+
+
+def _databases(where: str, folder: Path, place: Place) -> Mapping[str, str]:
+    url = place.postgres() if where == "PostgreSQL" else ""
+    return {"DJANGO_SETTINGS_MODULE": "playground.settings", "SAGA_DATA": str(folder), "DATABASE_URL": url}
 
 
 DBOS_WAYS = {"SQLite": "sync", "PostgreSQL": "sync"}  # the faster of its two faces

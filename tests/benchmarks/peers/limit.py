@@ -9,6 +9,7 @@ later state of a run, saga or step as one more row of a plain table. All text is
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,12 +21,10 @@ import django
 
 from tests.benchmarks.peers.asked import answer_by
 
-Rows = Mapping[str, Sequence[tuple[Any, ...]]]  # by table
 Transaction = Mapping[str, tuple[Sequence[str], Sequence[tuple[Any, ...]]]]  # by table: its columns, its rows
 
 RECORDED = "bbbbbbbbbbbbbbbb"  # stands for the id of the run in what was recorded
 MOST_VALUES = 30_000  # of one statement of SQLite
-CREATED = ("sagas_run", "sagas_saga", "sagas_step")
 STATES = "CREATE TABLE IF NOT EXISTS bench_state (saga TEXT, n INTEGER, state TEXT, seq INTEGER, PRIMARY KEY (saga, n))"
 
 _runs = count(1)
@@ -33,25 +32,33 @@ _runs = count(1)
 
 def recorded(fails: bool) -> list[Transaction]:
     """Return what one real saga writes, transaction by transaction."""
-    from tests.benchmarks.peers.recording import batches_of, created_rows
+    from tests.benchmarks.peers.recording import batches_of
 
     run, batches = asyncio.run(batches_of(fails))
-    written: list[Transaction] = [created_rows(run, CREATED)]
-    for batch in batches:
-        written.append(_of_batch(batch, len(written)))
-    return [_renamed(each, run) for each in written]
+    return [_renamed(_of_batch(batch, n), run) for n, batch in enumerate(batches)]
 
 
 def _of_batch(batch: Any, n: int) -> Transaction:
-    from sagas.journal_sql import ENTRY_TYPES, entry_row
+    from sagas import journal_sql as sql
 
-    states = [(batch.run, batch.state)] + [(row.saga, row.state) for row in batch.sagas]
+    made: dict[str, tuple[Sequence[str], Sequence[tuple[Any, ...]]]] = {}
+    if batch.new is not None:
+        made["sagas_run"] = (list(sql.RUN_TYPES), [_plain(row) for row in [batch.new.run]])
+        made["sagas_saga"] = (list(sql.SAGA_TYPES), batch.new.sagas)
+        made["sagas_step"] = (list(sql.NEW_STEP_TYPES), batch.new.steps)
+    if not batch.entries:
+        return made
+    states = [(batch.run, batch.state)] + [(row.saga, row.state) for row in batch.sagas if row.moved]
     states += [(row.saga, step.state) for row in batch.sagas for _, step in row.steps]
     numbered = [(saga, n * 100 + k, state, batch.entries[-1].seq) for k, (saga, state) in enumerate(states)]
-    return {
-        "sagas_journalentry": (list(ENTRY_TYPES), [entry_row(batch, entry) for entry in batch.entries]),
-        "bench_state": (("saga", "n", "state", "seq"), numbered),
-    }
+    entries = [_plain(sql.entry_row(batch, entry)) for entry in batch.entries]
+    made["sagas_journalentry"] = (list(sql.ENTRY_TYPES), entries)
+    made["bench_state"] = (("saga", "n", "state", "seq"), numbered)
+    return made
+
+
+def _plain(row: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(json.dumps(value, separators=(",", ":")) if isinstance(value, Mapping) else value for value in row)
 
 
 def _renamed(written: Transaction, run: str) -> Transaction:

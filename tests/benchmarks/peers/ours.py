@@ -11,8 +11,6 @@ import django
 
 from tests.benchmarks.peers.asked import REFUSED, STEPS, answer
 
-AT_ONCE = 2000
-
 
 class Idle:
     """A participant that does nothing and remembers nothing."""
@@ -66,34 +64,16 @@ def definition() -> Any:
 
 async def main() -> None:
     """Answer what is asked."""
-    from sagas.entries import Entry, Kind
-    from sagas.journal import Journal
-    from sagas.worker import Pace, Worker
+    from tests.benchmarks.peers.working import working
 
-    bench, book, ended = definition(), Journal(), dict[str, asyncio.Future[str]]()
+    bench = definition()
+    async with working() as ended:
 
-    def hear(run: str, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            if entry.kind in (Kind.SAGA_COMPLETED, Kind.SAGA_COMPENSATED):
-                ended.setdefault(run, asyncio.get_running_loop().create_future()).set_result(str(entry.kind)[5:])
+        async def one(order: str, fails: bool) -> str:
+            saga = await bench.start(key=order, payload={"fails": fails})
+            return await ended(saga.run_id)
 
-    async def one(order: str, fails: bool) -> str:
-        saga = await bench.start(key=order, payload={"fails": fails})
-        run = saga.run_id
-        result = await ended.setdefault(run, asyncio.get_running_loop().create_future())
-        del ended[run]
-        return result
-
-    book.listen(hear)
-    book.start()
-    worker = Worker(book, pace=Pace(lease_ms=60_000, runs=AT_ONCE))
-    working = asyncio.create_task(worker.run())
-    try:
         await answer(one)
-    finally:
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
-        await book.stop()
 
 
 if __name__ == "__main__":
