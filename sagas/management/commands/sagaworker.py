@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from typing import Any
 
@@ -22,6 +23,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         need_webhook()
         prepare_databases()
+        gc.freeze()  # what is loaded by now stays: the collector need not look at it again and again
         asyncio.run(self._work())
         self.stdout.write("stopped")
 

@@ -15,6 +15,7 @@ from tests.benchmarks.engine.contenders import Contender, Place
 from tests.benchmarks.figures import Figure, Ratio, Table, ratio
 from tests.benchmarks.rounds import Effort, interleaved_many
 
+QUICK = ("ours SQLite", "limit SQLite")
 OURS = ("ours SQLite", "ours PostgreSQL")
 LIMITS = ("limit SQLite", "limit PostgreSQL")
 OTHERS = ("DBOS SQLite", "DBOS PostgreSQL", "Restate", "Temporal", "Celery")
@@ -51,8 +52,8 @@ NOTES = (
 
 
 def measure(effort: Effort) -> Iterable[Table]:
-    """Yield a table for each path. With `quick` no process of others is needed."""
-    names = (*OURS, *LIMITS, *(() if effort.quick else OTHERS))
+    """Yield a table for each path. With `quick` nothing of others is needed, nor a server."""
+    names = QUICK if effort.quick else (*OURS, *LIMITS, *OTHERS)
     with (
         tempfile.TemporaryDirectory(prefix="bench-engine-", ignore_cleanup_errors=True) as folder,
         ExitStack() as stack,
