@@ -1,8 +1,8 @@
 """Statements for any number of rows, in the form that each database takes fastest.
 
 SQLite runs one prepared statement row by row, which costs no more than a long one as long as
-no other thread wants the interpreter meanwhile. PostgreSQL takes all rows as one parameter, a
-JSON text, in one round trip.
+no other thread wants the interpreter meanwhile. PostgreSQL takes all rows of a statement as one
+parameter, a JSON text, and all statements in one round trip.
 
 All of this speaks to the driver's own connection, which is `connection` of Django's wrapper.
 """
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg import ClientCursor
 
 Row = tuple[Any, ...]
 Types = Mapping[str, str]  # of PostgreSQL, by column
@@ -28,22 +29,25 @@ class Statement:
     sqlite: str
     postgresql: str
 
-    def run(self, connection: BaseDatabaseWrapper, rows: Sequence[Row]) -> None:
-        """Write rows; the transaction is the caller's. Raises the driver's own errors."""
-        if not rows:
-            return
-        if connection.vendor == "sqlite":
-            connection.connection.executemany(self.sqlite, self._with_text(rows))
-        else:
-            named = [dict(zip(self.types, row, strict=True)) for row in rows]
-            connection.connection.execute(self.postgresql, [_text(named)])
 
-    def _with_text(self, rows: Sequence[Row]) -> Iterable[Row]:
-        """Return the rows with JSON as text, which is how SQLite keeps it."""
-        objects = [n for n, of in enumerate(self.types.values()) if of == "jsonb"]
-        for n in objects:
+def run(connection: BaseDatabaseWrapper, work: Iterable[tuple[Statement, Sequence[Row]]]) -> None:
+    """Run each statement for its rows, in this order; the transaction is the caller's. Raises the driver's own errors."""
+    todo = [(statement, rows) for statement, rows in work if rows]
+    if connection.vendor == "sqlite":
+        for statement, rows in todo:
+            connection.connection.executemany(statement.sqlite, _with_text(statement, rows))
+    elif todo:
+        texts = [_text([dict(zip(statement.types, row, strict=True)) for row in rows]) for statement, rows in todo]
+        # The client puts the texts in, so that all statements are one message.
+        ClientCursor(connection.connection).execute("; ".join(s.postgresql for s, _ in todo), texts)
+
+
+def _with_text(statement: Statement, rows: Sequence[Row]) -> Sequence[Row]:
+    """Return rows with JSON as text, which is how SQLite keeps it."""
+    for n, of in enumerate(statement.types.values()):
+        if of == "jsonb":
             rows = [(*row[:n], None if row[n] is None else _text(row[n]), *row[n + 1 :]) for row in rows]
-        return rows
+    return rows
 
 
 def insert(table: str, types: Types) -> Statement:

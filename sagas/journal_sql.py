@@ -13,13 +13,15 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from sagas.bulk import Row, insert, update
+from sagas.bulk import Row, Statement, insert, run, update
 from sagas.entries import Entry, Kind
 from sagas.errors import JournalConflict, LeaseLost
 from sagas.pausing import PAUSE, RESUME
 from sagas.projection import SagaRow
 
 DATABASE = "default"
+
+Work = tuple[Statement, Sequence[Row]]
 
 ENTRY_TYPES = {
     **{"run_id": "text", "seq": "int", "at_ms": "bigint", "lane": "text", "saga": "text", "order": "text"},
@@ -180,33 +182,38 @@ def _is_written(batch: Batch, connection: BaseDatabaseWrapper) -> bool:
 
 def _insert(batches: Sequence[Batch], states: Mapping[str, str], connection: BaseDatabaseWrapper) -> None:
     begun = [batch.new for batch in batches if batch.new is not None]
-    INSERT_RUN.run(connection, [new.run for new in begun])
-    INSERT_SAGA.run(connection, [row for new in begun for row in new.sagas])
-    INSERT_STEP.run(connection, [row for new in begun for row in new.steps])
     entries = [(batch, entry) for batch in batches for entry in batch.entries]
-    INSERT_ENTRY.run(connection, [entry_row(batch, entry) for batch, entry in entries])
-    UPDATE_PAUSED.run(connection, _last((action == PAUSE, run) for run, action in _pauses(entries)))
-    _runs(connection, [batch for batch in batches if batch.entries], states)
     latest = [row for batch in batches for row in batch.sagas]
-    UPDATE_SAGA.run(connection, _last((s.state, s.cause, s.saga) for s in latest if s.moved))
     steps = (
         (t.state, t.attempts, t.compensation_state, t.compensation_attempts, s.saga, n)
         for s in latest
         for n, t in s.steps
     )
-    UPDATE_STEP.run(connection, _last(steps, keys=2))
-    _alerts(connection, [entry for _, entry in entries])
     handled = ((seq, batch.refusals.get(pk, ""), pk) for batch in batches for pk, seq in batch.handled.items())
-    HANDLE_COMMAND.run(connection, _last(handled))
+    work: list[Work] = [
+        (INSERT_RUN, [new.run for new in begun]),
+        (INSERT_SAGA, [row for new in begun for row in new.sagas]),
+        (INSERT_STEP, [row for new in begun for row in new.steps]),
+        (INSERT_ENTRY, [entry_row(batch, entry) for batch, entry in entries]),
+        (UPDATE_PAUSED, _last((action == PAUSE, run) for run, action in _pauses(entries))),
+        *_runs([batch for batch in batches if batch.entries], states),
+        (UPDATE_SAGA, _last((s.state, s.cause, s.saga) for s in latest if s.moved)),
+        (UPDATE_STEP, _last(steps, keys=2)),
+        *_alerts([entry for _, entry in entries]),
+        (HANDLE_COMMAND, _last(handled)),
+    ]
+    run(connection, work)
 
 
-def _runs(connection: BaseDatabaseWrapper, batches: Sequence[Batch], states: Mapping[str, str]) -> None:
+def _runs(batches: Sequence[Batch], states: Mapping[str, str]) -> list[Work]:
     """Move the rows of runs on; the state is written only where it is a new one, for the sake of its indexes."""
     last = {batch.run: batch for batch in batches}.values()
     moved = {b.run for b in batches if b.state != states.get(b.run) or b.state == "finished"}
-    GO_ON_RUN.run(connection, [(batch.entries[-1].seq, batch.run) for batch in last if batch.run not in moved])
-    UPDATE_RUN.run(connection, [_run_row(batch) for batch in last if batch.run in moved])
-    RELEASE_RUN.run(connection, [("", 0, batch.run) for batch in last if batch.releases])
+    return [
+        (GO_ON_RUN, [(batch.entries[-1].seq, batch.run) for batch in last if batch.run not in moved]),
+        (UPDATE_RUN, [_run_row(batch) for batch in last if batch.run in moved]),
+        (RELEASE_RUN, [("", 0, batch.run) for batch in last if batch.releases]),
+    ]
 
 
 def _last(rows: Iterable[Row], keys: int = 1) -> list[Row]:
@@ -219,11 +226,13 @@ def _pauses(entries: Sequence[tuple[Batch, Entry]]) -> list[tuple[str, str]]:
     return [(run, action) for run, action in acted if action in (PAUSE, RESUME)]
 
 
-def _alerts(connection: BaseDatabaseWrapper, entries: Sequence[Entry]) -> None:
+def _alerts(entries: Sequence[Entry]) -> list[Work]:
     raised = [e for e in entries if e.kind is Kind.SAGA_NEEDS_OPERATOR]
     acted = [e for e in entries if e.kind is Kind.OPERATOR_ACTED and e.detail["action"] in ENDS_ALERT]
-    RESOLVE_ALERT.run(connection, _last((e.at, e.saga) for e in acted))
-    INSERT_ALERT.run(connection, [(e.saga, e.step, e.detail["reason"], e.at) for e in raised])
+    return [
+        (RESOLVE_ALERT, _last((e.at, e.saga) for e in acted)),
+        (INSERT_ALERT, [(e.saga, e.step, e.detail["reason"], e.at) for e in raised]),
+    ]
 
 
 def entry_row(batch: Batch, e: Entry) -> Row:

@@ -7,18 +7,16 @@ refused at once.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from sagas import catalog, journal
 from sagas.databases import atomic, on_commit
 from sagas.decider import key_of
 from sagas.definition import SagaDefinition
 from sagas.errors import CommandIncomplete, CommandRefused, RunUnknown
-from sagas.journal_sql import Batch
 from sagas.models import Command, Run, Saga, Step
 from sagas.operators import CANCEL, NOBODY_DRIVES, OF_RUN, RELEASE, RESOLVE, RETRY, SENSELESS, heeds
 from sagas.pausing import PAUSE, RESUME
@@ -35,26 +33,6 @@ ID_LENGTH = 16
 ID_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # no look-alikes: 0 o, 1 i l
 
 _wakers: list[Callable[[str], None]] = []
-_hosts: dict[asyncio.AbstractEventLoop, Host] = {}
-
-
-class Host(Protocol):
-    """A worker of this event loop, which may drive a run from its first moment."""
-
-    @property
-    def owner(self) -> str: ...
-
-    def lease_until(self) -> int:
-        """Return until when a lease that begins now is good, in milliseconds since the epoch."""
-        ...
-
-    def has_room(self) -> bool:
-        """Return whether it would drive one more run."""
-        ...
-
-    async def adopt(self, run: Run, sagas: Mapping[str, str], batch: Batch) -> None:
-        """Return when a run is durable, and driven. Raises JournalConflict when there is such a run already."""
-        ...
 
 
 def on_work(waker: Callable[[str], None]) -> None:
@@ -65,22 +43,6 @@ def on_work(waker: Callable[[str], None]) -> None:
 def off_work(waker: Callable[[str], None]) -> None:
     """Take back `on_work`."""
     _wakers.remove(waker)
-
-
-def open_house(host: Host) -> None:
-    """Have `host` drive what is started on the running event loop, as far as it has room."""
-    _hosts[asyncio.get_running_loop()] = host
-
-
-def close_house() -> None:
-    """Take back `open_house`."""
-    _hosts.pop(asyncio.get_running_loop(), None)
-
-
-def host() -> Host | None:
-    """Return the worker of the running event loop, if it has room for one more run."""
-    found = _hosts.get(asyncio.get_running_loop())
-    return found if found is not None and found.has_room() else None
 
 
 def create_run(scenario: Mapping[str, Any]) -> Run:

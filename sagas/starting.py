@@ -22,10 +22,11 @@ from sagas import catalog
 from sagas.decider import key_of
 from sagas.definition import SagaDefinition
 from sagas.errors import DefinitionInvalid, JournalConflict, KeyReused, PlanInvalid, ServiceUnknown
+from sagas.house import Host, host
 from sagas.journal_sql import Batch, NewRun
 from sagas.models import Run, Saga
 from sagas.network import at_work
-from sagas.runs import ID_LENGTH, ID_LETTERS, Host, host, seeded, store
+from sagas.runs import ID_LENGTH, ID_LETTERS, seeded, store
 
 MAX_KEY = 64  # characters, as many as a service keeps of an order's name
 

@@ -22,7 +22,7 @@ from typing import ParamSpec, TypeVar
 from django.db import Error as DatabaseFailed
 from django.db import connections
 
-from sagas import alerts, catalog, leases, runs
+from sagas import alerts, catalog, house, leases, runs
 from sagas.clock import Clock, SystemClock, cancel_and_wait, spawn
 from sagas.drivers import Driver, driver_for
 from sagas.entries import Entry, Kind, Lane
@@ -84,7 +84,7 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         runs.on_work(self._wake)
         if not self._only:
-            runs.open_house(self)
+            house.open_house(self)
         hook = alerts.webhook()
         beside = [spawn(self._renew_forever(), "renew leases")]
         if hook is not None:
@@ -101,7 +101,7 @@ class Worker:
         finally:
             self._stopping = True
             runs.off_work(self._wake)
-            runs.close_house()
+            house.close_house()
             await cancel_and_wait(*beside, *self._driving.values())
             await self._in_database(leases.release, self.owner, list(self._driving))
             await self._in_database(connections.close_all)

@@ -56,6 +56,11 @@ class Contender:
             if self._process.poll() is None:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
+    @property
+    def pid(self) -> int:
+        """The process, for a profiler."""
+        return self._process.pid
+
     def sample(self, sagas: int, at_once: int, fails: bool) -> Mapping[str, float]:
         """Return one sample in each unit: sagas per second, and how long a saga takes."""
         assert self._process.stdin is not None
