@@ -37,9 +37,11 @@ def open_house(host: Host) -> None:
     _hosts[asyncio.get_running_loop()] = host
 
 
-def close_house() -> None:
-    """Take back `open_house`."""
-    _hosts.pop(asyncio.get_running_loop(), None)
+def close_house(host: Host) -> None:
+    """Take back `open_house`, unless another host has taken its place."""
+    loop = asyncio.get_running_loop()
+    if _hosts.get(loop) is host:
+        del _hosts[loop]
 
 
 def host() -> Host | None:

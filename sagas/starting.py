@@ -80,11 +80,12 @@ async def _adopted(worker: Host, run: Run, definition: SagaDefinition, key: str)
     saga = Saga(id=f"{run.pk}-1", run=run, index=1, order=key, definition=definition.name, created_at=run.created_at)
     for service, seed in seeded(run.pk, definition, [key], run.scenario):
         await at_work(service.executor, seed)
-    await worker.adopt(run, {saga.pk: key}, Batch(run=run.pk, epoch=1, entries=(), new=_rows(run, saga, definition)))
+    await worker.adopt(run, {saga.pk: key}, Batch(run=run.pk, epoch=1, entries=(), new=new_rows(run, saga, definition)))
     return saga
 
 
-def _rows(run: Run, saga: Saga, definition: SagaDefinition) -> NewRun:
+def new_rows(run: Run, saga: Saga, definition: SagaDefinition) -> NewRun:
+    """Return the rows with which a run of one saga begins; `created_at` and the lease are the run's own."""
     created = run.created_at.strftime("%Y-%m-%d %H:%M:%S.%f")
     return NewRun(
         run=(

@@ -101,7 +101,7 @@ class Worker:
         finally:
             self._stopping = True
             runs.off_work(self._wake)
-            house.close_house()
+            house.close_house(self)
             await cancel_and_wait(*beside, *self._driving.values())
             await self._in_database(leases.release, self.owner, list(self._driving))
             await self._in_database(connections.close_all)
