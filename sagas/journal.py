@@ -54,6 +54,8 @@ class Journal:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._connection: BaseDatabaseWrapper | None = None  # one at a time uses it: the thread, or the loop
         self._by_thread_until = 0.0
+        self._is_lent = False  # to the thread
+        self._ends = False
         self._listeners: list[Listener] = [alerts.log]
         self._work = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -64,12 +66,14 @@ class Journal:
 
     def start(self) -> None:
         """Begin to write on the running event loop."""
+        self._ends = False
         self._task = asyncio.get_running_loop().create_task(self._write_forever(), name="journal")
 
     async def stop(self) -> None:
         """Write what is waiting, then end."""
+        self._ends = True
+        self._work.set()
         if self._task is not None:
-            self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
         await self._drain()
@@ -89,7 +93,7 @@ class Journal:
         return future
 
     async def _write_forever(self) -> None:
-        while True:
+        while not self._ends:
             await self._work.wait()
             self._work.clear()
             await self._drain()
@@ -103,6 +107,7 @@ class Journal:
             batches = [batch for batch, _ in taken]
             outcomes = self._commit_at_once(batches, loop) if at_once else None
             if outcomes is None:
+                self._is_lent = True
                 outcomes = await asyncio.shield(loop.run_in_executor(self._thread, self._commit, batches))
             for (batch, future), outcome in zip(taken, outcomes, strict=True):
                 self._resolve(batch, future, outcome)
@@ -110,8 +115,9 @@ class Journal:
 
     def _may_commit_at_once(self, now: float) -> bool:
         connection = self._connection
-        is_ready = connection is not None and connection.vendor == "sqlite" and not connection.errors_occurred
-        return is_ready and now >= self._by_thread_until
+        if connection is None or connection.vendor != "sqlite" or connection.errors_occurred:
+            return False
+        return not self._is_lent and now >= self._by_thread_until
 
     def _commit_at_once(
         self, batches: Sequence[Batch], loop: asyncio.AbstractEventLoop
@@ -129,16 +135,22 @@ class Journal:
 
     def _commit(self, batches: Sequence[Batch]) -> list[Exception | None]:
         """Commit on the thread, which also opens the connection and replaces one that was lost."""
+        try:
+            self._connect()
+            assert self._connection is not None
+            return _commit_all(self._connection, batches)
+        except DatabaseError as error:
+            logger.error("journal.commit-failed: %s", error, extra={"batches": len(batches)})
+            return [error] * len(batches)
+        finally:
+            self._is_lent = False
+
+    def _connect(self) -> None:
         if self._connection is not None and self._connection.errors_occurred:
             self._connection.close_if_unusable_or_obsolete()
         if self._connection is None or self._connection.connection is None:
             self._leave_database()
-            try:
-                self._connection = _opened()
-            except DatabaseError as error:
-                logger.error("journal.commit-failed: %s", error, extra={"batches": len(batches)})
-                return [error] * len(batches)
-        return _commit_all(self._connection, batches)
+            self._connection = _opened()
 
     def _leave_database(self) -> None:
         if self._connection is not None:
@@ -146,7 +158,7 @@ class Journal:
             self._connection = None
 
     def _resolve(self, batch: Batch, future: asyncio.Future[None], outcome: Exception | None) -> None:
-        if outcome is None:
+        if outcome is None and batch.entries:
             for listener in self._listeners:
                 _tell(listener, batch)
         if future.done():
