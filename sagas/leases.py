@@ -53,15 +53,22 @@ def take_over(lease: Lease, owner: str, now: int, lease_ms: int) -> Lease | None
 
 def renew(owner: str, runs: Iterable[str], now: int, lease_ms: int) -> set[str]:
     """Extend leases; return the runs that are still this owner's."""
-    mine = Run.objects.filter(pk__in=list(runs), lease_owner=owner)
     with atomic("default"):
-        mine.update(leased_until=now + lease_ms)
-        return set(mine.values_list("pk", flat=True))
+        mine = _locked(owner, runs)
+        Run.objects.filter(pk__in=mine).update(leased_until=now + lease_ms)
+    return set(mine)
 
 
 def release(owner: str, runs: Iterable[str]) -> None:
     """Give leases back, so that another worker may claim the runs at once."""
-    Run.objects.filter(pk__in=list(runs), lease_owner=owner).update(leased_until=0, lease_owner="")
+    with atomic("default"):
+        Run.objects.filter(pk__in=_locked(owner, runs)).update(leased_until=0, lease_owner="")
+
+
+def _locked(owner: str, runs: Iterable[str]) -> list[str]:
+    """Return which of these runs are this owner's, locked in the order in which the journal locks them: no deadlock."""
+    mine = Run.objects.filter(pk__in=list(runs), lease_owner=owner).order_by("pk")
+    return list((mine.select_for_update() if _locks_rows() else mine).values_list("pk", flat=True))
 
 
 def _take(run: str, epoch: int, owner: str, now: int, lease_ms: int, was: str = "") -> Lease | None:

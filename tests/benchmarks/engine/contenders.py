@@ -72,10 +72,10 @@ class Contender:
 
     def _heard(self) -> dict[str, Any]:
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self._process.args} ended: {self._log.read_text()[-2000:]}")
-        return dict(json.loads(line))
+        for line in self._process.stdout:
+            if line.startswith("{"):  # some of them say other things, too
+                return dict(json.loads(line))
+        raise RuntimeError(f"{self._process.args} ended: {self._log.read_text()[-2000:]}")
 
 
 def percentiles(latencies: Sequence[float]) -> tuple[float, float]:
