@@ -1,4 +1,4 @@
-"""Who drives which run: a lease with an epoch, claimed by compare-and-swap.
+"""Who drives which run: a lease with an epoch, and the claims that raise it.
 
 A claim raises the run's epoch, so that a worker which slept past its lease finds every later
 write of its own refused. Workers that claim at once share what is due, and do not wait for
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import connections
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from sagas.databases import atomic
 from sagas.models import Command, Run
@@ -48,34 +48,30 @@ def claim_due(owner: str, now: int, lease_ms: int, limit: int, only: str = "") -
 
 def take_over(lease: Lease, owner: str, now: int, lease_ms: int) -> Lease | None:
     """Return a fresh lease on a run that this owner held itself, or None when another has it."""
-    return _take(lease.run, lease.epoch, owner, now, lease_ms, was=owner)
+    held = Run.objects.filter(pk=lease.run, lease_epoch=lease.epoch, lease_owner=owner, pruning=False)
+    taken = held.update(lease_epoch=F("lease_epoch") + 1, leased_until=now + lease_ms)
+    return Lease(lease.run, lease.epoch + 1) if taken == 1 else None
 
 
 def renew(owner: str, runs: Iterable[str], now: int, lease_ms: int) -> set[str]:
     """Extend leases; return the runs that are still this owner's."""
     with atomic("default"):
         mine = _locked(owner, runs)
-        Run.objects.filter(pk__in=mine).update(leased_until=now + lease_ms)
-    return set(mine)
+        mine.update(leased_until=now + lease_ms)
+        return set(mine.values_list("pk", flat=True))
 
 
 def release(owner: str, runs: Iterable[str]) -> None:
     """Give leases back, so that another worker may claim the runs at once."""
     with atomic("default"):
-        Run.objects.filter(pk__in=_locked(owner, runs)).update(leased_until=0, lease_owner="")
+        _locked(owner, runs).update(leased_until=0, lease_owner="")
 
 
-def _locked(owner: str, runs: Iterable[str]) -> list[str]:
-    """Return which of these runs are this owner's, locked in the order in which the journal locks them: no deadlock."""
+def _locked(owner: str, runs: Iterable[str]) -> QuerySet[Run]:
+    """Return those of the runs that are this owner's, locked in the order in which the journal locks runs: no deadlock."""
     mine = Run.objects.filter(pk__in=list(runs), lease_owner=owner).order_by("pk")
-    return list((mine.select_for_update() if _locks_rows() else mine).values_list("pk", flat=True))
-
-
-def _take(run: str, epoch: int, owner: str, now: int, lease_ms: int, was: str = "") -> Lease | None:
-    held = Run.objects.filter(pk=run, lease_epoch=epoch, pruning=False)
-    held = held.filter(lease_owner=was) if was else held.filter(leased_until__lte=now)
-    taken = held.update(lease_owner=owner, lease_epoch=F("lease_epoch") + 1, leased_until=now + lease_ms)
-    return Lease(run, epoch + 1) if taken == 1 else None
+    locked = list((mine.select_for_update() if _locks_rows() else mine).values_list("pk", flat=True))
+    return Run.objects.filter(pk__in=locked)
 
 
 def _locks_rows() -> bool:
