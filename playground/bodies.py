@@ -9,6 +9,8 @@ from typing import Any
 MAX_BODY = 64 * 1024  # bytes
 TOO_LARGE = f"a body holds at most {MAX_BODY} bytes"
 
+IN_JSON = ("/api/", "/services/")  # addresses whose refusals are JSON
+
 Asgi = Callable[[Any, Any, Any], Awaitable[Any]]
 
 
@@ -56,7 +58,7 @@ def _replay(body: bytes, receive: Any) -> Any:
 
 
 async def _refuse(scope: Any, send: Any) -> None:
-    if scope["path"].startswith("/api/"):
+    if scope["path"].startswith(IN_JSON):
         text, kind = json.dumps({"errors": [{"field": "", "message": TOO_LARGE}]}), b"application/json"
     else:
         text, kind = f"{TOO_LARGE.capitalize()}.\n", b"text/plain; charset=utf-8"

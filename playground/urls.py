@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from playground import gatekeeper, health, metrics
 from playground.api import api
+from playground.services.urls import urlpatterns as services
 from playground.views import (
     act0,
     act1,
@@ -60,6 +61,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<str:run_id>/ask/<slug:kind>", asks.ask, name="run-ask"),
     path("styles/<str:names>.<slug:version>.css", styles.sheet, name="styles"),
     path("api/", api.urls),
+    path("services/", include(services)),
     path("admin/login/", gatekeeper.login),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz),
