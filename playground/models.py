@@ -147,3 +147,17 @@ class LateCall(models.Model):
 
     def __str__(self) -> str:
         return f"{self.command} of {self.order}"
+
+
+class ImportedHistory(models.Model):
+    """An execution of a saga elsewhere, opened here to be read; see `playground.imports`.
+
+    `told` is what its history tells, and nothing else of what was uploaded. The id is that value's hash.
+    """
+
+    id = models.CharField(primary_key=True, max_length=16)
+    told = models.JSONField()
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    def __str__(self) -> str:
+        return self.id
