@@ -85,9 +85,10 @@ def sentence(entry: Entry, history: History) -> str:
         case Kind.LOCK_RELEASED:
             return f"{whom} answers that {name} is final."
         case Kind.SAGA_COMPLETED:
-            return "It ends: every step was answered as done."
+            return "It ends. Every step was answered as done."
         case Kind.SAGA_COMPENSATED:
-            return "It ends: whatever was undone was answered as undone."
+            undone = any(one.kind is Kind.COMPENSATION_OWED for one in history.entries)
+            return f"It ends. {'Every undo was answered as done' if undone else 'No undo was asked for'}."
         case Kind.SAGA_NEEDS_OPERATOR:
             return (
                 f"It stops, and cannot go on by itself: {reason}."
