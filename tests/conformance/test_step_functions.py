@@ -32,7 +32,7 @@ ONCE = {"max_attempts": 1}
 TWICE = {"max_attempts": 2, "initial_ms": 0, "max_ms": 0}
 QUICK = {"timeout_ms": 5000, "latency_ms": 0, "retry": TWICE}  # no answer is late by chance
 HASTY = {**QUICK, "retry": ONCE, "compensation_retry": ONCE}
-SILENT = {"timeout_ms": 800}  # where an answer is to be missed
+SILENT = {"timeout_ms": 2500}  # where an answer is to be missed
 
 SCENARIOS: dict[str, dict[str, Any]] = {
     "success": HASTY,
