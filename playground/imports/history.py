@@ -14,7 +14,7 @@ from sagas.definition import SagaDefinition, Step
 from sagas.entries import Entry, entry_from_json
 
 MAX_EVENTS = 2000
-MAX_STEPS = 30
+MAX_STEPS = 20
 MAX_NAME = 60  # characters
 MAX_REASON = 300
 FIRST_YEAR, LAST_YEAR = 2000, 2200  # in which somebody may have run a saga

@@ -6,11 +6,11 @@ is said of the answer that was heard, never of what was done.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from playground import wording
-from playground.imports.history import History
+from playground.imports.history import MAX_EVENTS, History
 from playground.imports.scribe import SAGA
 from playground.replay.telling import Telling
 from playground.replay.trace import Trace
@@ -23,28 +23,46 @@ PLAN = RunPlan(latency_ms=500)  # a token's way on the wire takes a quarter of a
 
 ENDS = (Kind.SAGA_COMPLETED, Kind.SAGA_COMPENSATED, Kind.SAGA_NEEDS_OPERATOR)
 
+OF_A_CALL = (
+    *(Kind.ATTEMPT_STARTED, Kind.ATTEMPT_SUCCEEDED, Kind.ATTEMPT_FAILED, Kind.ATTEMPT_UNKNOWN),
+    *(Kind.RETRY_SCHEDULED, Kind.LOCK_RELEASED, Kind.COMPENSATION_OWED),
+)
+OF_A_SAGA: Mapping[Kind, str] = {
+    Kind.SAGA_COMPENSATING: "It turns back.",
+    Kind.SETTLEMENT_OWED: "From here on what was held is made final.",
+    Kind.SAGA_COMPLETED: "It ends, as a success.",
+    Kind.RUN_FINISHED: "Nothing more is told.",
+}
+
 Frame = dict[str, Any]
 
 
-def frames(history: History) -> Iterator[Frame]:
-    """Yield `{"entry", "scene"}` for each entry of a history, as a run's own scenes are."""
+def frames(history: History, after: int = 0, limit: int = MAX_EVENTS) -> Iterator[Frame]:
+    """Yield `{"entry", "scene"}` for at most `limit` entries after `after`, as a run's own scenes are."""
+    for entry, fold, said, shown in _told(history):
+        if after < entry.seq <= after + limit:
+            yield {"entry": entry.to_json(), "scene": _open(fold.scene(), said, shown)}
+
+
+def page(history: History, at: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the journal's lines, and the scene after entry `at`."""
+    lines: list[dict[str, Any]] = []
+    scene: dict[str, Any] = {}
+    for entry, fold, said, shown in _told(history):
+        lines.append({**(fold.line or {}), "say": said})
+        if entry.seq == at:
+            scene = _open(fold.scene(), said, shown)
+    return lines, scene
+
+
+def _told(history: History) -> Iterator[tuple[Entry, Fold, str, str]]:
+    """Yield each entry, the fold after it, what it says, and what the stage says then: at an end the outcome stays."""
     fold, outcome = Fold(PLAN, history.definition, SAGA), ""
     for entry in history.entries:
         fold.add(entry)
         said = sentence(entry, history)
         outcome = said if entry.kind in ENDS else outcome
-        yield {"entry": entry.to_json(), "scene": _open(fold.scene(), said, outcome or said)}
-
-
-def lines(history: History) -> list[dict[str, Any]]:
-    """Return the journal's lines."""
-    return [frame["scene"]["entry"] for frame in frames(history)]
-
-
-def idle(history: History) -> dict[str, Any]:
-    """Return the scene before the first entry."""
-    scene = Fold(PLAN, history.definition, SAGA).scene()
-    return _open(scene, scene["say"], scene["say"])
+        yield entry, fold, said, outcome or said
 
 
 def trace(history: History, at: int) -> dict[str, Any]:
@@ -60,14 +78,25 @@ def trace(history: History, at: int) -> dict[str, Any]:
 def sentence(entry: Entry, history: History) -> str:
     """Return what an entry says, and no more than was heard."""
     step = next((one for one in history.steps if one.name == entry.step), None)
-    name = "" if step is None else step.undo if entry.op is Op.COMPENSATION else step.name
-    whom, reason = wording.title(step.service) if step else "It", str(entry.detail.get("reason", ""))
+    if step is not None and entry.kind in OF_A_CALL:
+        return _of_a_call(entry, wording.title(step.service), step.undo if entry.op is Op.COMPENSATION else step.name)
+    reason = entry.detail.get("reason")
     match entry.kind:
         case Kind.SAGA_STARTED:
             return f"{history.title} begins with {entry.order}."
+        case Kind.SAGA_COMPENSATED:
+            undone = any(one.kind is Kind.COMPENSATION_OWED for one in history.entries)
+            return f"It ends. {'Every undo was answered as done' if undone else 'No undo was asked for'}."
+        case Kind.SAGA_NEEDS_OPERATOR:
+            return f"It stops, and cannot go on by itself{f': {reason}' if reason else ''}."
+    return OF_A_SAGA[entry.kind]
+
+
+def _of_a_call(entry: Entry, whom: str, name: str) -> str:
+    reason, number = entry.detail.get("reason", ""), entry.attempt
+    match entry.kind:
         case Kind.ATTEMPT_STARTED:
-            again = f"Attempt {entry.attempt}: " if entry.attempt > 1 else ""
-            return f"{again}{whom} is asked for {name}{' again' if again else ''}."
+            return f"{f'Attempt {number}: ' if number > 1 else ''}{whom} is asked for {name}."
         case Kind.ATTEMPT_SUCCEEDED:
             return f"{name} is answered as done."
         case Kind.ATTEMPT_FAILED:
@@ -75,27 +104,10 @@ def sentence(entry: Entry, history: History) -> str:
         case Kind.ATTEMPT_UNKNOWN:
             return f"{name} has no answer that says whether it was done: {reason}."
         case Kind.RETRY_SCHEDULED:
-            return f"It waits {wording.span(entry.detail.get('delay_ms', 0))} before attempt {entry.attempt} of {name}."
-        case Kind.COMPENSATION_OWED:
-            return f"{name} is owed."
-        case Kind.SAGA_COMPENSATING:
-            return "It turns back."
-        case Kind.SETTLEMENT_OWED:
-            return "Every step is answered. What was held is made final."
+            return f"It waits {wording.span(entry.detail.get('delay_ms', 0))} before attempt {number} of {name}."
         case Kind.LOCK_RELEASED:
             return f"{whom} answers that {name} is final."
-        case Kind.SAGA_COMPLETED:
-            return "It ends. Every step was answered as done."
-        case Kind.SAGA_COMPENSATED:
-            undone = any(one.kind is Kind.COMPENSATION_OWED for one in history.entries)
-            return f"It ends. {'Every undo was answered as done' if undone else 'No undo was asked for'}."
-        case Kind.SAGA_NEEDS_OPERATOR:
-            return (
-                f"It stops, and cannot go on by itself: {reason}."
-                if reason
-                else "It stops, and cannot go on by itself."
-            )
-    return "Nothing moves by itself any more."
+    return f"{name} is owed."
 
 
 def _open(scene: dict[str, Any], said: str, shown: str) -> dict[str, Any]:

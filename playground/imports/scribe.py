@@ -52,6 +52,7 @@ class Scribe:
         self._platform, self._order = platform, short(order)[:64] or UNNAMED
         self._entries: list[Entry] = []
         self._steps: dict[str, HeardStep] = {}
+        self._owed: dict[str, str] = {}  # steps whose undo was asked for and is not done, and its name
         self._attempts: Counter[tuple[str, Op]] = Counter()
         self._failed_at: dict[tuple[str, Op], int] = {}
         self._cause: dict[str, str] | None = None
@@ -95,6 +96,8 @@ class Scribe:
             detail = {"service": self._steps[part.step].service, "record": "", "owner": self._order}
             self._put(at, Kind.LOCK_RELEASED, part, 0, key, detail)
             return
+        if part.op is Op.COMPENSATION:
+            self._owed.pop(part.step, None)
         self._put(at, Kind.ATTEMPT_SUCCEEDED, part, self._number(part), key, {"answer": {}, "replayed": False})
 
     def failed(self, at: int, part: Part, failure: Failure, key: str = "") -> None:
@@ -121,7 +124,9 @@ class Scribe:
             self._put(at, Kind.SAGA_COMPENSATING, self._at(cause["step"]), detail={"cause": cause})
 
     def end(self, at: int, kind: Kind, reason: str = "") -> None:
-        """It has ended; an end that undid nothing and yet is no completion has turned here at the latest."""
+        """It has ended. Whatever it says itself, it is not undone while an undo that was asked for was not answered."""
+        if kind is Kind.SAGA_COMPENSATED and self._owed:
+            kind, reason = Kind.SAGA_NEEDS_OPERATOR, f"{', '.join(self._owed.values())} was asked for and not done"
         if kind is Kind.SAGA_COMPENSATED:
             self.turn(at)
         stuck = self._last[0] if kind is Kind.SAGA_NEEDS_OPERATOR and self._last and not self._last[1] else None
@@ -164,6 +169,7 @@ class Scribe:
 
     def _owe(self, at: int, part: Part) -> None:
         self.turn(at)
+        self._owed[part.step] = part.name
         self._put(at, Kind.COMPENSATION_OWED, part)
 
     def _settle(self, at: int) -> None:

@@ -132,7 +132,7 @@ class _Reader:
         if any(word == "needs-operator" for word in words):
             return Kind.SAGA_NEEDS_OPERATOR
         if self._scribe.has_turned:
-            return Kind.SAGA_COMPENSATED if self._scribe.ended_well else Kind.SAGA_NEEDS_OPERATOR
+            return Kind.SAGA_COMPENSATED
         return Kind.SAGA_COMPENSATED if any(word == "compensated" for word in words) else Kind.SAGA_COMPLETED
 
     def _broke(self, at: int, kind: str, said: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ from sagas.services.calls import canonical
 from sagas.services.models import KEY_LENGTH, NAME_LENGTH
 
 WORLD = "Saga-World"
-SCHEME = "Bearer "
+SCHEME = "bearer"
 MAX_AMOUNT = 2**31 - 1  # cents
 
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
@@ -51,9 +51,9 @@ def stopped(request: HttpRequest) -> HttpResponse | None:
     """Return the refusal for whoever has no token, None for who has it. Without a token of ours there is no door."""
     if not settings.SAGA_SERVICES_TOKEN:
         return problem(404, "", "nothing is at this address")
-    sent = request.headers.get("Authorization", "")
-    ours = SCHEME + settings.SAGA_SERVICES_TOKEN
-    if hmac.compare_digest(sent.encode(errors="replace"), ours.encode()):
+    scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
+    known = hmac.compare_digest(sent.encode(errors="replace"), settings.SAGA_SERVICES_TOKEN.encode())
+    if scheme.lower() == SCHEME and known:
         return None
     response = problem(401, "Authorization", "must be Bearer and the token of this site's services")
     response.headers["WWW-Authenticate"] = 'Bearer realm="services"'

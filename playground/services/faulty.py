@@ -10,7 +10,7 @@ same step, direction and order came before; it is counted in the database, so th
 | `error`                 | is not asked                      | 500, failed: nothing happened                |
 | `timeout`               | is not asked                      | nothing until the timeout, then 504          |
 | `lost-reply`            | its part                          | nothing until the timeout, then 504          |
-| `late`                  | is asked after its compensation   | nothing until the timeout, then 504          |
+| `late`                  | is asked once its step is undone  | nothing until the timeout, then 504          |
 | `duplicate`             | is asked twice, answers the first | that answer                                  |
 | `crash-before`, `-after`| is not asked; its part            | 502 at once: somebody on the way was killed  |
 
@@ -23,9 +23,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import connections
+from django.db.models import QuerySet
 
 from playground.models import CallCount, LateCall
 from playground.services.commands import COMMANDS, Command
@@ -91,7 +91,7 @@ def hand_over(command: Command, call: Call) -> Answer:
 def close(world: World) -> int:
     """Let every message arrive that is still on its way and whose undo is not owed; return how many did.
 
-    Of an order that was turned back, only a message whose compensation has been here arrives: an effect
+    What is still on its way of an order that was turned back belongs to a step that nobody has undone: an effect
     behind the back of whoever is asked to undo it would help nobody.
     """
     late = LateCall.objects.filter(world=world.id)
@@ -132,11 +132,12 @@ def _count(world: str, order: str, step: str, op: Op) -> int:
         return int(cursor.fetchone()[0])
 
 
-def _let_arrive(world: World, late: Any, undone: str = "") -> int:
+def _let_arrive(world: World, late: QuerySet[LateCall], undone: str = "") -> int:
+    """Deliver these messages, or those of the step that was just undone; return how many."""
     count = 0
     for message in list(late.order_by("pk")):
         command = COMMANDS[message.service, message.command]
-        if undone and (command.step != undone or command.op is not Op.ACTION):
+        if undone and command.step != undone:
             continue
         if LateCall.objects.filter(pk=message.pk).delete()[0]:  # whoever takes it off its way delivers it
             hand_over(command, call_of(world, command, message.order, message.key, message.body))

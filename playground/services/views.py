@@ -17,8 +17,6 @@ from playground.services.commands import COMMANDS
 from playground.services.faulty import NoAnswer
 from sagas.services.calls import Answer, Verdict, canonical
 
-FENCE = Verdict.FENCED
-
 
 def _door(method: str, *guards: Callable[[View], View]) -> Callable[[View], View]:
     """Return the decorator of every view here: the token first, then the method, then what the body is."""
@@ -95,8 +93,8 @@ def said(answer: Answer) -> HttpResponse:
     else:
         facts = {"reason": answer.reason, "record": answer.record, "owner": answer.owner}
         value |= {name: fact for name, fact in facts.items() if fact}
-        if answer.verdict in (Verdict.REFUSED, FENCE):
-            value["whole_key"] = answer.whole_key or answer.verdict is FENCE
+        if answer.verdict in (Verdict.REFUSED, Verdict.FENCED):
+            value["whole_key"] = answer.whole_key or answer.verdict is Verdict.FENCED
         body = canonical(value)
     response = HttpResponse(body, status=answer.status, content_type="application/json")
     response.headers["Cache-Control"] = "no-store"

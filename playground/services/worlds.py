@@ -25,13 +25,12 @@ AT_A_TIME = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """A world that services can be called in. `is_outside`: whoever opened it drives it."""
+    """A world that services can be called in."""
 
     id: str
     saga: str
     version: int
     plan: RunPlan
-    is_outside: bool
 
     @property
     def orders(self) -> list[str]:
@@ -52,7 +51,7 @@ def open_world(scenario: Scenario) -> World:
     """Return a new world, furnished for the scenario's orders."""
     plan = scenario.plan()
     definition = catalog.definition(plan.saga)
-    world = World(id=new_id(), saga=definition.name, version=definition.version, plan=plan, is_outside=True)
+    world = World(id=new_id(), saga=definition.name, version=definition.version, plan=plan)
     for name in world.services:
         catalog.SERVICES[name].seed(world.id, orders=world.orders, stock=plan.stock, keep_back=plan.keep_back)
     OutsideWorld.objects.create(pk=world.id, version=world.version, scenario=scenario.full())
@@ -64,12 +63,13 @@ def find(world_id: str) -> World | None:
     outside = OutsideWorld.objects.filter(pk=world_id).first()
     if outside is not None:
         plan = plan_from_json(outside.scenario)
-        return World(id=outside.pk, saga=plan.saga, version=outside.version, plan=plan, is_outside=True)
+        return World(id=outside.pk, saga=plan.saga, version=outside.version, plan=plan)
     run = Run.objects.filter(pk=world_id, pruning=False).first()
     if run is None:
         return None
-    plan = plan_from_json(run.scenario)
-    return World(id=run.pk, saga=run.definition, version=run.version, plan=plan, is_outside=False)
+    if (run.definition, run.version) not in catalog.DEFINITIONS:
+        return None  # a saga of one's own, which this process does not know
+    return World(id=run.pk, saga=run.definition, version=run.version, plan=plan_from_json(run.scenario))
 
 
 def books(world: World) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from playground.replays import SPEEDS
 from playground.scenario_errors import FieldError
 from playground.typing import Request
 
-PAGE_FRAMES = 500
+PAGE_FRAMES = 500  # as many as the page asks for at a time
 MAX_NUMBER = 10  # digits
 TOO_LATE = "the history has {} entries, and no entry {}"
 
@@ -67,18 +67,18 @@ def scenes(request: Request, import_id: str) -> HttpResponse:
         return problem(
             422, "after" if after < 0 else "limit", f"must be a whole number, a limit from 1 to {PAGE_FRAMES}"
         )
-    frames = list(told.frames(history))
-    return reply({"frames": frames[after : after + limit], "finished": after + limit >= len(frames)})
+    frames = list(told.frames(history, after, limit))
+    return reply({"frames": frames, "finished": after + limit >= len(history.entries)})
 
 
 def _context(name: str, history: History, at: int, speed: str, errors: list[FieldError]) -> dict[str, Any]:
-    frames = list(told.frames(history))
-    head = len(frames)
+    lines, scene = told.page(history, at)
+    head = len(lines)
     return {
         "history": history,
         "platform": PLATFORMS[history.platform],
-        "scene": frames[at - 1]["scene"],
-        "journal": [frame["scene"]["entry"] for frame in frames],
+        "scene": scene,
+        "journal": lines,
         "run": {
             "id": name,
             "saga": SAGA,

@@ -217,7 +217,6 @@ def test_no_driver_of_ours_is_loaded_by_it() -> None:
     lines = (
         "import django; django.setup()",
         "import sys, tests.conformance.step_functions",
-        "from moto.awslambda.models import LambdaBackend",
         "print(sorted(name for name in sys.modules if name == 'sagas.orchestrator'))",
     )
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "playground.settings", "PYTHONPATH": str(ROOT)}

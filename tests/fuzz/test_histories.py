@@ -62,7 +62,7 @@ def damaged(name: str, hurts: list[tuple[int, Any, bool]]) -> str:
     return json.dumps(value)
 
 
-@depths(ordinary=120, torture=4000)
+@depths(ordinary=60, torture=4000)
 def test_a_damaged_history_is_read_or_refused_by_field(examples: int) -> None:
     tried, read, refused = 0, 0, 0
     hurt = st.tuples(st.integers(0, 10**6), VALUES, st.booleans())

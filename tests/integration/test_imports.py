@@ -158,6 +158,15 @@ def test_without_the_definition_no_state_is_taken_for_an_undo_that_does_not_say_
     assert [step.undo for step in imports.read("asl", named).steps] == ["undo-book-hotel", ""]
 
 
+def test_a_success_that_left_an_undo_undone_is_not_taken_for_one() -> None:
+    events = json.loads(json.dumps(FOREIGN["events"]))
+    events[9] |= {"type": "LambdaFunctionFailed", "lambdaFunctionFailedEventDetails": {"error": "Oops"}}
+    events[10:] = [{**events[11], "previousEventId": 10, "id": 11, "type": "ExecutionSucceeded"}]
+    history = imports.read("asl", json.dumps(events), json.dumps(MARKED))
+    assert end_of(history) == "saga-needs-operator"
+    assert "give-room-back" in history.entries[-2].detail["reason"]
+
+
 def test_an_execution_that_still_runs_has_no_end() -> None:
     events = json.loads(text_of("asl-compensated"))["events"][:26]
     history = imports.read("asl", json.dumps(events))
