@@ -2,8 +2,9 @@
 
 An activity that is tried again leaves one pair of events: when its last attempt began, and how that ended,
 with the attempt's number. When the attempts before it began and ended is not in a history, so they have no
-entries here; the number is kept. An activity that is a command of the services here, by its own name, its id or a
-name in its input, is that command; of any other, one named `undo <step>` is taken for what it says.
+entries here; the number is kept. An input with `step` and `op` says what its activity is for, as those of the workflows
+that are exported here do. Any other activity that is a command of the services here, by its own name, its id or a name in its
+input, is that command; and one named `undo <step>` is taken for what it says.
 Source: temporal.api.history.v1, HistoryEvent, in its protobuf JSON form.
 """
 
@@ -13,7 +14,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,9 +33,18 @@ from playground.scenario_errors import shown
 from sagas.entries import Kind, Op
 
 PLATFORM, TITLE = "temporal", "Temporal"
+MAX_ATTEMPTS = 100_000
 FIRST = "WORKFLOW_EXECUTION_STARTED"
 NAMED_BY = ("command", "step", "name", "activity")  # fields of an input that may name a command
+OPS: Mapping[str, Op | None] = {"action": Op.ACTION, "compensation": Op.COMPENSATION, "settlement": None}
 UNCERTAIN = ("Unknown", "RefusedInDoubt")  # errors by which a task says itself that it cannot tell
+# What the activities of an exported workflow raise, where that says for certain that this attempt did nothing.
+DEFINITE: Mapping[str, dict[str, bool]] = {
+    "Refused": {"retryable": False, "whole_key": False},
+    "RefusedForGood": {"retryable": False, "whole_key": True},
+    "ServiceError": {"retryable": True, "whole_key": False},
+    "Failed": {"retryable": True, "whole_key": False},
+}
 
 ENDED = {
     "WORKFLOW_EXECUTION_FAILED": "the workflow failed",
@@ -53,6 +63,7 @@ class _Scheduled:
     key: str
     service: str
     at: int
+    attempt: int
     told: bool = False
 
 
@@ -62,7 +73,8 @@ def read(value: Any, definition: Any = None) -> History:
     if _type(events[0], 0) != FIRST:
         raise HistoryInvalid("history.events.0.eventType", f"must be {FIRST}, not {shown(events[0].get('eventType'))}")
     began = _attributes(events[0], FIRST)
-    order = next((str(given["order"]) for given in _inputs(began) if isinstance(given.get("order"), str)), "")
+    orders = [given.get("order") for given in _inputs(began)] + _decoded(began.get("input"))
+    order = next((text for text in orders if isinstance(text, str)), "")
     scribe = Scribe(PLATFORM, order or str(began.get("workflowId") or ""), moment_at(events[0], 0, "eventTime"))
     reader = _Reader(scribe)
     for n, event in enumerate(events):
@@ -101,19 +113,24 @@ class _Reader:
         name = text_at(event, n, "activityTaskScheduledEventAttributes", "activityType", "name")
         inputs = list(_inputs(said))
         part = self._part(n, name, str(said.get("activityId") or ""), inputs)
-        key = next((str(given["key"]) for given in inputs if isinstance(given.get("key"), str)), "")
-        service = next((str(given["service"]) for given in inputs if isinstance(given.get("service"), str)), "")
+        number = next((given["attempt"] for given in inputs if type(given.get("attempt")) is int), 0)
         self._steps.add(part.step)
-        self._scheduled[number_at(event, n, "eventId")] = _Scheduled(part, key, service, at)
+        self._scheduled[number_at(event, n, "eventId")] = _Scheduled(
+            part, _said(inputs, "key"), _said(inputs, "service"), at, number if 0 < number < MAX_ATTEMPTS else 0
+        )
 
     def _start(self, one: _Scheduled, at: int, attempt: int) -> None:
         one.told = True
-        self._scribe.called(at, one.part, service=one.service, key=one.key, attempt=attempt)
+        self._scribe.called(at, one.part, service=one.service, key=one.key, attempt=one.attempt or attempt)
 
     def _heard(self, one: _Scheduled, at: int, kind: str, said: Mapping[str, Any]) -> None:
         if not one.told:  # it never began: there was nobody to take it
             self._start(one, one.at, 1)
-        if kind == "ACTIVITY_TASK_COMPLETED":
+        answer = next((said for said in _decoded(said.get("result")) if isinstance(said, Mapping)), {})
+        if kind == "ACTIVITY_TASK_COMPLETED" and answer.get("verdict") == "queued":
+            queued = Failure(reason=f"queued: {answer.get('reason', '')}", is_definite=True)
+            self._scribe.failed(at, one.part, queued, one.key)
+        elif kind == "ACTIVITY_TASK_COMPLETED":
             self._scribe.done(at, one.part, one.key)
         else:
             self._scribe.failed(at, one.part, _failure(kind, said), one.key)
@@ -142,8 +159,11 @@ class _Reader:
             return
         scribe.end(at, Kind.SAGA_NEEDS_OPERATOR, f"{ENDED[kind]}: {why}" if why else ENDED[kind])
 
-    def _part(self, n: int, name: str, activity: str, inputs: list[Mapping[str, Any]]) -> Part:
-        named = [str(given[key]) for given in inputs for key in NAMED_BY if isinstance(given.get(key), str)]
+    def _part(self, n: int, name: str, activity: str, inputs: Sequence[Mapping[str, Any]]) -> Part:
+        step, op, key = slug(_said(inputs, "step")), _said(inputs, "op"), _said(inputs, "key")
+        if step and op in OPS:
+            return Part(step, OPS[op], slug(key.rpartition(":")[2]) or step)
+        named = [given[key] for given in inputs for key in NAMED_BY if isinstance(given.get(key), str)]
         for word in (name, slug(name), activity, *named):
             if known := known_part(word):
                 return known
@@ -165,6 +185,8 @@ def _failure(kind: str, said: Mapping[str, Any]) -> Failure:
     own = object_in(failure.get("applicationFailureInfo"))
     error, message = str(own.get("type") or ""), str(failure.get("message") or "")
     reason = ": ".join(word for word in (error, message) if word) or kind.lower().replace("_", " ")
+    if kind == "ACTIVITY_TASK_FAILED" and error in DEFINITE:
+        return Failure(reason=message or reason, is_definite=True, **DEFINITE[error])
     if kind == "ACTIVITY_TASK_FAILED" and own.get("nonRetryable") is True and error not in UNCERTAIN:
         return Failure(reason=message or reason, is_definite=True, retryable=False, whole_key=True)
     return Failure(reason=reason)
@@ -194,6 +216,11 @@ def _inputs(said: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         if isinstance(value, Mapping):
             yield value
             yield from (each for each in value.values() if isinstance(each, Mapping))
+
+
+def _said(inputs: Iterable[Mapping[str, Any]], key: str) -> str:
+    """Return what the first input with a text under this key says, or ""."""
+    return next((text for given in inputs if isinstance(text := given.get(key), str)), "")
 
 
 def _decoded(payloads: Any) -> list[Any]:

@@ -79,6 +79,7 @@ ENDS = {
     "temporal-completed": "saga-completed",
     "temporal-compensated": "saga-compensated",
     "temporal-stuck": "saga-needs-operator",
+    "temporal-exported": "saga-compensated",
 }
 
 
@@ -127,6 +128,25 @@ def test_temporal_keeps_the_number_of_the_last_attempt_and_no_other() -> None:
     attempts = [e.attempt for e in history.entries if e.kind is Kind.ATTEMPT_STARTED and e.step == "book-delivery"]
     assert attempts == [3, 1]
     assert not [entry for entry in history.entries if entry.kind is Kind.RETRY_SCHEDULED], "nobody said when it waited"
+
+
+def test_a_workflow_that_tries_again_by_itself_is_read_attempt_by_attempt() -> None:
+    history = opened("temporal-exported")
+    assert [(step.name, step.service, step.undo) for step in history.steps] == [
+        ("reserve-inventory", "inventory", "release-inventory"),
+        ("charge-payment", "payments", "refund-payment"),
+    ]
+    charged = [e for e in history.entries if e.step == "charge-payment" and e.op is Op.ACTION]
+    assert [(str(entry.kind), entry.attempt) for entry in charged] == [
+        ("attempt-started", 1),
+        ("attempt-failed", 1),
+        ("retry-scheduled", 2),
+        ("attempt-started", 2),
+        ("attempt-unknown", 2),
+        ("retry-scheduled", 3),
+        ("attempt-started", 3),
+        ("attempt-unknown", 3),
+    ]
 
 
 @pytest.mark.parametrize("platform", ["asl", "temporal"])
