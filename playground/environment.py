@@ -32,6 +32,14 @@ def number(name: str, default: float) -> float:
     return float(os.environ.get(name) or default)
 
 
+def one_of(name: str, default: str, *others: str) -> str:
+    """Return a variable that may be any of these. Raises ImproperlyConfigured when it is none."""
+    value = os.environ.get(name) or default
+    if value not in (default, *others):
+        raise ImproperlyConfigured(f"{name} must be {' or '.join(others)}, or empty, not {value!r}")
+    return value
+
+
 def folder(path: Path) -> Path:
     """Return `path`, made if that is possible: a folder that nobody may write must not stop a start."""
     with suppress(OSError):

@@ -11,7 +11,7 @@ from typing import Any
 
 from csp.constants import NONCE, NONE, SELF
 
-from playground.environment import age, database, debug, flag, folder, networks, number, secret_key, words
+from playground.environment import age, database, debug, flag, folder, networks, number, one_of, secret_key, words
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -22,6 +22,10 @@ SAGA_DATA = folder(Path(os.environ.get("SAGA_DATA") or BASE_DIR / "var").resolve
 SAGA_PUBLIC = flag("SAGA_PUBLIC")
 SAGA_KEEP_SECONDS = age("SAGA_KEEP", "7d")  # after which a public site drops a finished run
 SAGA_TRUSTED_PROXIES = networks("SAGA_TRUSTED_PROXIES")  # whose X-Forwarded-For and -Proto are believed
+# Who drives new runs: "" is this project's own worker, the others are engines elsewhere (`sagas.engines`).
+SAGA_ENGINE = one_of("SAGA_ENGINE", "", "temporal", "durable")
+TEMPORAL_ADDRESS = os.environ.get("TEMPORAL_ADDRESS") or "127.0.0.1:7233"
+TEMPORAL_NAMESPACE = os.environ.get("TEMPORAL_NAMESPACE") or "default"
 SAGA_LEASE_SECONDS = number("SAGA_LEASE_SECONDS", 5.0)
 # Who hears of commits in a worker of its own; without Redis nobody outside of its process could.
 SAGA_LISTENERS = ["playground.live.publish"] if os.environ.get("REDIS_URL") else []
