@@ -40,6 +40,14 @@ def one_of(name: str, default: str, *others: str) -> str:
     return value
 
 
+def whole(name: str, default: int) -> int:
+    """Return a variable as a whole number from 0. Raises ImproperlyConfigured when it is none."""
+    text = os.environ.get(name) or str(default)
+    if not re.fullmatch(r"\d{1,9}", text):
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {text!r}")
+    return int(text)
+
+
 def folder(path: Path) -> Path:
     """Return `path`, made if that is possible: a folder that nobody may write must not stop a start."""
     with suppress(OSError):

@@ -11,7 +11,19 @@ from typing import Any
 
 from csp.constants import NONCE, NONE, SELF
 
-from playground.environment import age, database, debug, flag, folder, networks, number, one_of, secret_key, words
+from playground.environment import (
+    age,
+    database,
+    debug,
+    flag,
+    folder,
+    networks,
+    number,
+    one_of,
+    secret_key,
+    whole,
+    words,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -26,6 +38,8 @@ SAGA_TRUSTED_PROXIES = networks("SAGA_TRUSTED_PROXIES")  # whose X-Forwarded-For
 SAGA_ENGINE = one_of("SAGA_ENGINE", "", "temporal", "durable")
 TEMPORAL_ADDRESS = os.environ.get("TEMPORAL_ADDRESS") or "127.0.0.1:7233"
 TEMPORAL_NAMESPACE = os.environ.get("TEMPORAL_NAMESPACE") or "default"
+# Workflows that a process keeps in memory; with 0 each thought folds its workflow's history again.
+TEMPORAL_CACHED_WORKFLOWS = whole("TEMPORAL_CACHED_WORKFLOWS", 1000)
 SAGA_LEASE_SECONDS = number("SAGA_LEASE_SECONDS", 5.0)
 # Who hears of commits in a worker of its own; without Redis nobody outside of its process could.
 SAGA_LISTENERS = ["playground.live.publish"] if os.environ.get("REDIS_URL") else []

@@ -178,3 +178,15 @@ class WorkDied(SagaError):
 
     def __str__(self) -> str:
         return f"run {self.run}: the worker died over {self.key}"
+
+
+class EngineMissing(SagaError):
+    """The engine that new runs are for is not installed."""
+
+    def __init__(self, engine: str, module: str) -> None:
+        super().__init__(engine, module)
+        self.engine = engine
+        self.module = module
+
+    def __str__(self) -> str:
+        return f"SAGA_ENGINE={self.engine} needs {self.module}: pip install 'saga-playground[{self.engine}]'"
