@@ -9,11 +9,12 @@ from typing import Any
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationErrorCategory as ErrorCategory
 
 from sagas.clock import cancel_and_wait, spawn
 from sagas.engines.desk import Desk
 from sagas.engines.temporal.workflow import BEGIN, JOB
-from sagas.errors import SagaError
+from sagas.errors import SagaError, WorkDied
 
 
 class Activities:
@@ -46,8 +47,9 @@ async def _heard() -> AsyncIterator[None]:
     try:
         yield
     except SagaError as error:
-        # The facts of our own errors, without a traceback of what the plan of a run wanted.
-        raise ApplicationError(str(error), type=type(error).__name__) from None
+        # What the plan of a run wants is no news to whoever reads logs.
+        planned = ErrorCategory.BENIGN if isinstance(error, WorkDied) else ErrorCategory.UNSPECIFIED
+        raise ApplicationError(str(error), type=type(error).__name__, category=planned) from None
     finally:
         await cancel_and_wait(beating)
 
