@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from playground.export import journal, mermaid, otlp, pytestfile
+from playground.export import journal, mermaid, otlp, pytestfile, temporal
 from playground.export.taken import ExportRefused, Taken, take
 
 __all__ = ["FORMATS", "PLANNED", "ExportRefused", "File", "NotThereYet", "export"]
@@ -13,9 +13,9 @@ __all__ = ["FORMATS", "PLANNED", "ExportRefused", "File", "NotThereYet", "export
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How a run is written: `{}` of `name` is the run's id."""
+    """How a run is written, as text or as bytes: `{}` of `name` is the run's id."""
 
-    write: Callable[[Taken], str]
+    write: Callable[[Taken], str | bytes]
     name: str
     content_type: str
 
@@ -26,7 +26,7 @@ class File:
 
     name: str
     content_type: str
-    text: str
+    text: str | bytes
 
 
 FORMATS: Mapping[str, Format] = {
@@ -34,8 +34,9 @@ FORMATS: Mapping[str, Format] = {
     "mermaid": Format(mermaid.write, "run-{}.mmd", "text/vnd.mermaid; charset=utf-8"),
     "otlp": Format(otlp.write, "run-{}.otlp.json", "application/json"),
     "pytest": Format(pytestfile.write, "test_run_{}.py", "text/x-python; charset=utf-8"),
+    "temporal": Format(temporal.write, "run-{}.temporal.zip", "application/zip"),
 }
-PLANNED = ("asl", "temporal", "durable")  # named in the API, and not written yet
+PLANNED = ("asl", "durable")  # named in the API, and not written yet
 
 
 class NotThereYet(Exception):

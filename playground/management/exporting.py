@@ -32,9 +32,11 @@ def handle(out: OutputWrapper, *, run: str, format: str, output: str | None, **o
     except (export.NotThereYet, export.ExportRefused, DefinitionUnknown) as error:
         raise CommandError(str(error)) from None
     if output is None:
+        if isinstance(file.text, bytes):
+            raise CommandError(f"{format} is no text: name a file with --output")
         out.write(file.text, ending="")
         return
     try:
-        Path(output).write_text(file.text, encoding="utf-8")
+        Path(output).write_bytes(file.text.encode() if isinstance(file.text, str) else file.text)
     except OSError as error:
         raise CommandError(f"--output {output}: {error.strerror}") from None

@@ -10,6 +10,7 @@ from sagas import catalog, runs
 from sagas.entries import Kind
 from sagas.forks import fork_run
 from sagas.models import Command, Run
+from tests.conformance.temporal import outcome_of
 from tests.engine import Finished, drive, fault, scenario, until
 from tests.integration.test_engine_elsewhere import told
 from tests.temporal import Temporal, create, drive_temporal
@@ -58,6 +59,14 @@ def test_a_race_of_two_orders_ends_the_same(both: dict[str, tuple[Finished, Fini
     assert sorted(there.states) == sorted(here.states)
     assert there.facts() == here.facts()
     assert bool(there.kinds(Kind.LOCK_DENIED)) is (name == "wait")
+
+
+def test_what_a_run_came_to_is_told_in_the_words_of_the_comparison(both: dict[str, tuple[Finished, Finished]]) -> None:
+    here, there = (outcome_of(each) for each in both["book-delivery declined"])
+    assert there == here
+    assert there.ends == {"ord-8412": "compensated"}
+    assert there.undone == {"ord-8412": ("recall-pick", "refund-payment", "cancel-order", "release-inventory")}
+    assert [row[:3] for row in there.books["payments"]] == [("ord-8412", "charge", 4900), ("ord-8412", "refund", -4900)]
 
 
 def test_people_retry_what_is_stuck_by_a_signal(temporal: Temporal) -> None:

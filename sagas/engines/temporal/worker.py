@@ -19,6 +19,7 @@ from django.db import connections
 from temporalio.client import Client
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
@@ -80,7 +81,7 @@ class TemporalWorker:
         address = settings.TEMPORAL_ADDRESS
         while True:
             try:
-                return await Client.connect(address, namespace=settings.TEMPORAL_NAMESPACE)
+                return await Client.connect(address, namespace=settings.TEMPORAL_NAMESPACE, runtime=_runtime())
             except (RuntimeError, RPCError) as error:
                 logger.error("temporal.unreachable: %s", error, extra={"address": address})
                 await asyncio.sleep(self._poll_ms / 1000)
@@ -151,6 +152,13 @@ class TemporalWorker:
 
     async def _in_database(self, work: Any, *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._database, work, *args)
+
+
+def _runtime() -> Runtime:
+    """Return a runtime whose log is Python's: as shipped it prints to standard output, which may be somebody's JSON."""
+    forwarding = LogForwardingConfig(logger=logging.getLogger("temporalio"))
+    wanted = TelemetryFilter(core_level="WARN", other_level="ERROR")
+    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=wanted, forwarding=forwarding)))
 
 
 def workflow_of(run: str) -> str:
