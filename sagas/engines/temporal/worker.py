@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 ENGINE = "temporal"
 TASK_QUEUE = "sagas"
 RUNS_PER_LOOK = 500
+LEAST_THOUGHT_MS = 3000  # a thought may take longer than a lease where a machine is busy
 ACTIVITIES = 200  # at once, in this process
 
 
@@ -111,6 +112,8 @@ class TemporalWorker:
                 id=workflow_of(run),
                 task_queue=TASK_QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                # After which whoever was thinking for a workflow is taken for dead.
+                task_timeout=timedelta(milliseconds=max(self._lease_ms, LEAST_THOUGHT_MS)),
                 start_signal=None if command is None else ASK,
                 start_signal_args=[] if command is None else [command],
             )
