@@ -56,10 +56,11 @@ class Temporal:
 
 
 def drive_temporal(
-    server: Temporal, *runs: Run, before: Callable[[], Any] | None = None, cached: int = 0
+    server: Temporal, *runs: Run, before: Callable[[], Any] | None = None, cached: int = 0, leave: bool = False
 ) -> list[Finished]:
     """Have a Temporal worker of this process drive runs to their rest. `before` runs in a thread once it works.
 
+    With `leave` the worker ends as soon as `before` returns, wherever the runs are by then.
     `cached` is how many workflows the worker keeps in mind. This server never takes one away from a
     worker that is gone, so with more than 0 what is open at the end stays where it is.
     """
@@ -81,7 +82,8 @@ def drive_temporal(
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 beside = asyncio.create_task(asyncio.to_thread(before)) if before else None
-                await ended.wait()
+                if not leave:
+                    await ended.wait()
                 if beside:
                     await beside
         finally:

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import Error as DatabaseFailed
 
 from sagas import journal
-from sagas.clock import Clock, spawn
+from sagas.clock import Clock, cancel_and_wait, spawn
 from sagas.definition import SagaDefinition
 from sagas.entries import Entry, Kind, Lane
 from sagas.errors import JournalConflict, SagaError
@@ -112,6 +112,11 @@ class Copy:
             ended = state.phase in ENDED or (at_end and state.phase in AT_REST)
             await self.wire.deliver_held(state, ended=ended)
         await self.flush()
+
+    async def close(self) -> None:
+        """Stop listening to what is under way: whoever goes on finds it in the ledgers."""
+        await self.wire.close()
+        await cancel_and_wait(*self._flushing)
 
     def released(self, since: int) -> list[list[Any]]:
         """Return `[seq, step]` of each record that a service let go after an entry."""

@@ -122,7 +122,9 @@ class Desk:
         return {**answer, "seq": copy.last_seq, "released": copy.released(asked_for.since)}
 
     async def close(self) -> None:
-        """Give back the desk's thread and its connection."""
+        """Forget what is under way, and give back the desk's thread and its connection."""
+        for copy in self._copies.values():
+            await copy.close()
         await self._in_database(connections.close_all)
         self._database.shutdown()
 

@@ -24,50 +24,19 @@ goes on; or the engine's code ends there, and begins anew with `desk.begin` when
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 from sagas.decider import Call, Move, Park, Rest, Settle, Wait, advance, ask_again, split
 from sagas.engines.counter import Counter
 from sagas.engines.jobs import Do, Job, Json, call_to_json
+from sagas.engines.places import Hold, Place, Turn, is_parked, settle_wait_ms
 from sagas.engines.told import asked_from_json, told_from_json
 from sagas.entries import Entry, Kind, Lane, Op, entry_from_json
 from sagas.gate import Gate
 from sagas.pausing import pause_after
 from sagas.schedule import schedule_of
 from sagas.state import AT_REST, SagaState, evolve
-
-SETTLE_WAITS_MS = (200, 400, 800, 1600, 3200, 5000)  # the last one repeats until the service answers
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """The saga's next outward step has to wait for its turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """The run is paused; nothing to do until a move may begin, or until a deadline passes before that."""
-
-    until: int | None
-
-
-@dataclass(slots=True, kw_only=True)
-class Place:
-    """Where one saga stands between two thoughts.
-
-    `move` waits until entry number `mark` of this loop is durable, or for others; `is_out` while a job
-    of it is under way. `seen` is what was looked at for `move`, None before the look.
-    """
-
-    move: Move | Turn | Hold | None = None
-    mark: int = 0
-    is_out: bool = False
-    seen: Json | None = None
-    until: int | None = None
-    unanswered: int = 0
-    again_at: int = 0
 
 
 class Loop:
@@ -84,7 +53,7 @@ class Loop:
         self._schedule = schedule_of(run.plan, self.states, self._lock_step, looks_first=run.looks_first)
         self._schedule.recall(run.entries)
         self._places = {saga: Place() for saga in self.states}
-        self._released = {saga for saga, state in self.states.items() if _is_parked(state)}
+        self._released = {saga for saga, state in self.states.items() if is_parked(state)}
         self._jobs: dict[str, Job] = {}
         self._new: list[Job] = []
         self._numbers = count(1)
@@ -171,9 +140,7 @@ class Loop:
                 self._settle(saga, place, move)
             case Turn():
                 self._schedule.ready(saga)
-            case Wait() | Hold():
-                place.until = move.until
-            case Park():
+            case Wait() | Hold() | Park():
                 place.until = move.until
 
     def _decide(self, saga: str, now: int) -> Move | Turn | Hold | None:
@@ -231,7 +198,7 @@ class Loop:
 
     def _settled(self, job: Job, place: Place, heard: Json | None, now: int) -> None:
         if heard is None:
-            place.again_at = now + SETTLE_WAITS_MS[min(place.unanswered, len(SETTLE_WAITS_MS) - 1)]
+            place.again_at = now + settle_wait_ms(place.unanswered)
             place.unanswered += 1
             return
         place.unanswered = 0
@@ -273,7 +240,7 @@ class Loop:
         if state.phase in AT_REST:
             return False
         place = self._places[saga]
-        return place.move is not None or place.until is not None or saga in self._released or not _is_parked(state)
+        return place.move is not None or place.until is not None or saga in self._released or not is_parked(state)
 
     def _begin(self, do: Do, what: Json, place: Place | None = None) -> None:
         number = f"{self._run.epoch}:{next(self._numbers)}"
@@ -315,7 +282,3 @@ class Loop:
                 self._released.add(saga)
                 if calls.parked:
                     self._schedule.goes_on(saga)
-
-
-def _is_parked(state: SagaState) -> bool:
-    return any(step.action.parked for step in state.steps.values())

@@ -69,7 +69,14 @@ def test_a_crowd_outlives_whoever_is_killed(
     yard: Yard, temporal: Temporal, record_property: Callable[[str, object], None]
 ) -> None:
     there = {"SAGA_ENGINE": "temporal", "TEMPORAL_ADDRESS": temporal.address, "TEMPORAL_CACHED_WORKFLOWS": "0"}
-    given = {"latency_ms": 600, "timeout_ms": 3000, "retry": {"initial_ms": 20}, "orders": 2, "stock": 2, "lock": "wait"}
+    given = {
+        "latency_ms": 600,
+        "timeout_ms": 3000,
+        "retry": {"initial_ms": 20},
+        "orders": 2,
+        "stock": 2,
+        "lock": "wait",
+    }
     runs: list[str] = []
     with ExitStack() as stack:
         hands = deque(stack.enter_context(Hand(yard, **there)) for _ in range(2))

@@ -131,3 +131,20 @@ def test_a_fork_goes_on_from_its_moment(temporal: Temporal, settings: Any) -> No
     (other,) = drive_temporal(temporal, Run.objects.get(pk=fork.pk))
     assert other.states == ["completed"]
     assert other.kinds(Kind.ORCHESTRATOR_RECOVERED)
+
+
+def test_a_run_that_temporal_forgot_goes_on_from_its_journal(temporal: Temporal) -> None:
+    run = create(scenario(fault("book-delivery", "decline"), latency_ms=100))
+    with Temporal() as other:
+        (left,) = drive_temporal(
+            other,
+            run,
+            before=lambda: until(run.pk, lambda entries: any(e.kind is Kind.SAGA_COMPENSATING for e in entries)),
+            leave=True,
+        )
+    assert left.states == ["compensating"]
+    (done,) = drive_temporal(temporal, run)
+    assert done.states == ["compensated"]
+    assert done.entries[: len(left.entries)] == left.entries
+    assert len(done.kinds(Kind.ORCHESTRATOR_RECOVERED)) == 1
+    assert done.run.lease_epoch == left.run.lease_epoch + 1
