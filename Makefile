@@ -57,6 +57,9 @@ lock: $(STAMP)
 	$(VENV)/lock/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
 		--all-extras --generate-hashes --no-annotate --custom-compile-command "make lock" \
 		--output-file requirements.lock
+	$(VENV)/lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --extra temporal \
+		--constraint requirements.lock --generate-hashes --no-annotate --custom-compile-command "make lock" \
+		--output-file requirements-run.lock
 
 # Asks the package index what is known against the pinned versions; a version that it cannot be asked about fails.
 audit: $(STAMP)

@@ -14,6 +14,7 @@ from typing import Any
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+LEASE_SECONDS = 5.0
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}  # seconds
 
 
@@ -125,18 +126,21 @@ def database(alias: str, data: Path) -> dict[str, Any]:
     if own:
         config = {**dj_database_url.parse(own)}
     elif shared.startswith("postgres"):
-        config = _with_schema({**dj_database_url.parse(shared)}, alias)
+        config = _with_option({**dj_database_url.parse(shared)}, f"search_path={alias}")
     else:
         config = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(data / f"{alias}.sqlite3")}
     if config["ENGINE"].endswith("sqlite3"):
         return _durable(config, data / f"test-{alias}.sqlite3")
+    if config["ENGINE"].endswith("postgresql"):
+        # Whoever falls silent within a transaction for as long as a lease lasts is taken for dead, and its locks go.
+        lease_ms = round(number("SAGA_LEASE_SECONDS", LEASE_SECONDS) * 1000)
+        config = _with_option(config, f"idle_in_transaction_session_timeout={lease_ms}")
     return {**config, "TEST": {"NAME": f"test_{config['NAME']}_{alias}"}}
 
 
-def _with_schema(config: dict[str, Any], schema: str) -> dict[str, Any]:
+def _with_option(config: dict[str, Any], setting: str) -> dict[str, Any]:
     options = config.get("OPTIONS", {})
-    path = f"{options.get('options', '')} -c search_path={schema}".strip()
-    return {**config, "OPTIONS": {**options, "options": path}}
+    return {**config, "OPTIONS": {**options, "options": f"{options.get('options', '')} -c {setting}".strip()}}
 
 
 def _durable(config: dict[str, Any], test_file: Path) -> dict[str, Any]:

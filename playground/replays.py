@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from playground import facts, shown
+from playground import facts, found, shown
 from playground.forking import form_of
 from playground.replay.reading import Reading
 from playground.scenario import Scenario
@@ -16,7 +16,6 @@ from playground.scenario_errors import FieldError
 from playground.scene import Fold
 from sagas import catalog, journal
 from sagas.definition import SagaDefinition
-from sagas.errors import RunUnknown
 from sagas.models import Run, Saga
 from sagas.plan import RunPlan, plan_from_json
 
@@ -57,13 +56,7 @@ def find(run_id: str, saga_id: str = "") -> Told:
 
     Raises RunUnknown for an id that is no run, or a saga that is not of this run.
     """
-    run = Run.objects.filter(pk=run_id).first()
-    if run is None:
-        raise RunUnknown("run", run_id)
-    sagas = Saga.objects.filter(run=run).order_by("index")
-    saga = sagas.filter(pk=saga_id).first() if saga_id else sagas.first()
-    if saga is None:
-        raise RunUnknown("saga", saga_id)
+    run, saga = found.find(run_id, saga_id)
     return Told(run, saga, plan_from_json(run.scenario), catalog.definition(run.definition, run.version))
 
 

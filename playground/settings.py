@@ -12,6 +12,7 @@ from typing import Any
 from csp.constants import NONCE, NONE, SELF
 
 from playground.environment import (
+    LEASE_SECONDS,
     age,
     database,
     debug,
@@ -40,7 +41,7 @@ TEMPORAL_ADDRESS = os.environ.get("TEMPORAL_ADDRESS") or "127.0.0.1:7233"
 TEMPORAL_NAMESPACE = os.environ.get("TEMPORAL_NAMESPACE") or "default"
 # Workflows that a process keeps in memory; with 0 each thought folds its workflow's history again.
 TEMPORAL_CACHED_WORKFLOWS = whole("TEMPORAL_CACHED_WORKFLOWS", 1000)
-SAGA_LEASE_SECONDS = number("SAGA_LEASE_SECONDS", 5.0)
+SAGA_LEASE_SECONDS = number("SAGA_LEASE_SECONDS", LEASE_SECONDS)
 # Who hears of commits in a worker of its own; without Redis nobody outside of its process could.
 SAGA_LISTENERS = ["playground.live.publish"] if os.environ.get("REDIS_URL") else []
 SAGA_POLL_SECONDS = number("SAGA_POLL_SECONDS", 1.0)
@@ -122,9 +123,18 @@ if REDIS_URL:
     }
 
 STATIC_URL = "/static/"
-STATIC_ROOT = folder(SAGA_DATA / "static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = True
+SAGA_STATIC = os.environ.get("SAGA_STATIC", "")  # where `collectstatic` has put its files: served as they are, for ever
+STATIC_ROOT = folder(Path(SAGA_STATIC) if SAGA_STATIC else SAGA_DATA / "static")
+WHITENOISE_USE_FINDERS = not SAGA_STATIC
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if SAGA_STATIC
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -7,12 +7,11 @@ from typing import Any
 
 from django.urls import reverse
 
+from playground import found
 from playground.scenario import Scenario
-from playground.scene import Fold, idle_scene
+from playground.scene import idle_scene
 from sagas import catalog, journal
-from sagas.errors import RunUnknown
 from sagas.models import Run, Saga
-from sagas.plan import plan_from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +38,8 @@ def run_shown(run_id: str, saga_id: str = "") -> Shown:
 
     Raises RunUnknown for an id that is no run, or a saga that is not of this run.
     """
-    run = Run.objects.filter(pk=run_id).first()
-    if run is None:
-        raise RunUnknown("run", run_id)
-    sagas = Saga.objects.filter(run=run).order_by("index")
-    saga = sagas.filter(pk=saga_id).first() if saga_id else sagas.first()
-    if saga is None:
-        raise RunUnknown("saga", saga_id)
-    fold = Fold(plan_from_json(run.scenario), catalog.definition(run.definition, run.version), saga.pk)
-    lines = []
+    run, saga = one = found.find(run_id, saga_id)
+    fold, lines = one.fold(), []
     for entry in journal.read_all(run_id):
         fold.add(entry)
         lines.append(fold.scene()["entry"])

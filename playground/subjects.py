@@ -13,14 +13,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django.urls import Resolver404, resolve, reverse
 
-from playground import links, scenario_words
+from playground import found, links, scenario_words
 from playground.links import LinkUnknown
 from playground.scenario import Scenario, ScenarioInvalid
-from playground.scene import Fold, idle_scene
+from playground.scene import idle_scene
 from sagas import catalog, journal
 from sagas.errors import RunUnknown
-from sagas.models import Run, Saga
-from sagas.plan import plan_from_json
+from sagas.models import Run
 
 LAB = "/lab/"
 SEQ = re.compile(r"[0-9]{1,9}")
@@ -48,14 +47,8 @@ class Subject:
 
 def of_run(run_id: str, *, saga_id: str = "", at: int | None = None) -> Subject:
     """Return a run as it was after entry `at`; None is its last one. Raises RunUnknown."""
-    run = Run.objects.filter(pk=run_id).first()
-    if run is None:
-        raise RunUnknown("run", run_id)
-    sagas = Saga.objects.filter(run=run).order_by("index")
-    saga = sagas.filter(pk=saga_id).first() if saga_id else sagas.first()
-    if saga is None:
-        raise RunUnknown("saga", saga_id)
-    fold = Fold(plan_from_json(run.scenario), catalog.definition(run.definition, run.version), saga.pk)
+    run, saga = one = found.find(run_id, saga_id)
+    fold = one.fold()
     for entry in journal.read_all(run_id)[:at]:
         fold.add(entry)
     scene = fold.scene()

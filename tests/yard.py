@@ -77,7 +77,10 @@ class Yard:
             pending=books.pending,
         )
         told = judged(Scenario.parse(row.scenario), seen).violations
-        return [f"{run}: {said}" for said in (*told, *_ledgers_disagree(entries, books), *_effects_first(entries))]
+        return [
+            f"{run} {seen.states}: {said}"
+            for said in (*told, *_ledgers_disagree(entries, books), *_effects_first(entries))
+        ]
 
 
 @contextmanager

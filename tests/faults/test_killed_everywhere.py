@@ -74,7 +74,8 @@ def test_rules_4_6_7_hold_after_a_kill_at_every_moment_there_is(
     yard: Yard, record_property: Callable[[str, object], None], doom: Callable[[Yard], Doom], scenario: str
 ) -> None:
     found = {p: killed_runs(yard, doom(yard), SCENARIOS[scenario], p, count(1)) for p in POINTS}
-    assert min(len(runs) for runs in found.values()) >= 5
+    fewest = 3 if scenario == "stuck" else 5  # it makes three calls
+    assert min(len(runs) for runs in found.values()) >= fewest
     killed = [run for runs in found.values() for run in runs]
     assert recovered(yard, killed) == []
     record_property("fault", f"SIGKILL at every write and call, {scenario}, {yard.kind}: {len(killed)} runs")
