@@ -33,12 +33,12 @@ def number(name: str, default: float) -> float:
     return float(os.environ.get(name) or default)
 
 
-def one_of(name: str, default: str, *others: str) -> str:
-    """Return a variable that may be any of these. Raises ImproperlyConfigured when it is none."""
-    value = os.environ.get(name) or default
-    if value not in (default, *others):
-        raise ImproperlyConfigured(f"{name} must be {' or '.join(others)}, or empty, not {value!r}")
-    return value
+def engine(name: str, *elsewhere: str) -> str:
+    """Return which engine elsewhere a variable names, "" for `builtin` or none. Raises ImproperlyConfigured otherwise."""
+    value = os.environ.get(name) or "builtin"
+    if value not in ("builtin", *elsewhere):
+        raise ImproperlyConfigured(f"{name} must be {', '.join(elsewhere)} or builtin, not {value!r}")
+    return "" if value == "builtin" else value
 
 
 def whole(name: str, default: int) -> int:

@@ -16,11 +16,11 @@ from playground.environment import (
     age,
     database,
     debug,
+    engine,
     flag,
     folder,
     networks,
     number,
-    one_of,
     secret_key,
     whole,
     words,
@@ -35,8 +35,8 @@ SAGA_DATA = folder(Path(os.environ.get("SAGA_DATA") or BASE_DIR / "var").resolve
 SAGA_PUBLIC = flag("SAGA_PUBLIC")
 SAGA_KEEP_SECONDS = age("SAGA_KEEP", "7d")  # after which a public site drops a finished run
 SAGA_TRUSTED_PROXIES = networks("SAGA_TRUSTED_PROXIES")  # whose X-Forwarded-For and -Proto are believed
-# Who drives new runs: "" is this project's own worker, the others are engines elsewhere (`sagas.engines`).
-SAGA_ENGINE = one_of("SAGA_ENGINE", "", "temporal", "durable")
+# Who drives new runs: an engine elsewhere (`sagas.engines`), or "", this project's own workers (`builtin`).
+SAGA_ENGINE = engine("SAGA_ENGINE", "temporal", "durable")
 TEMPORAL_ADDRESS = os.environ.get("TEMPORAL_ADDRESS") or "127.0.0.1:7233"
 TEMPORAL_NAMESPACE = os.environ.get("TEMPORAL_NAMESPACE") or "default"
 # Workflows that a process keeps in memory; with 0 each thought folds its workflow's history again.

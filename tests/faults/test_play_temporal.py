@@ -74,7 +74,7 @@ def test_the_terminal_on_temporal(tmp_path: Any, temporal: Temporal) -> None:
 def test_an_engine_that_nobody_knows_is_refused_by_name(tmp_path: Any) -> None:
     done = _manage(tmp_path, "127.0.0.1:1", "check", SAGA_ENGINE="tempo")
     assert done.returncode != 0
-    assert "SAGA_ENGINE must be temporal" in done.stderr
+    assert "SAGA_ENGINE must be temporal, durable or builtin, not 'tempo'" in done.stderr
 
 
 def _manage(data: Any, address: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
