@@ -34,6 +34,22 @@ def number(name: str, default: float) -> float:
     return float(os.environ.get(name) or default)
 
 
+def engine(name: str, *elsewhere: str) -> str:
+    """Return which engine elsewhere a variable names, "" for `builtin` or none. Raises ImproperlyConfigured otherwise."""
+    value = os.environ.get(name) or "builtin"
+    if value not in ("builtin", *elsewhere):
+        raise ImproperlyConfigured(f"{name} must be {', '.join(elsewhere)} or builtin, not {value!r}")
+    return "" if value == "builtin" else value
+
+
+def whole(name: str, default: int) -> int:
+    """Return a variable as a whole number from 0. Raises ImproperlyConfigured when it is none."""
+    text = os.environ.get(name) or str(default)
+    if not re.fullmatch(r"\d{1,9}", text):
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {text!r}")
+    return int(text)
+
+
 def folder(path: Path) -> Path:
     """Return `path`, made if that is possible: a folder that nobody may write must not stop a start."""
     with suppress(OSError):

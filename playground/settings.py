@@ -16,12 +16,14 @@ from playground.environment import (
     age,
     database,
     debug,
+    engine,
     flag,
     folder,
     networks,
     number,
     secret_key,
     token,
+    whole,
     words,
 )
 
@@ -34,6 +36,12 @@ SAGA_DATA = folder(Path(os.environ.get("SAGA_DATA") or BASE_DIR / "var").resolve
 SAGA_PUBLIC = flag("SAGA_PUBLIC")
 SAGA_KEEP_SECONDS = age("SAGA_KEEP", "7d")  # after which a public site drops a finished run
 SAGA_TRUSTED_PROXIES = networks("SAGA_TRUSTED_PROXIES")  # whose X-Forwarded-For and -Proto are believed
+# Who drives new runs: an engine elsewhere (`sagas.engines`), or "", this project's own workers (`builtin`).
+SAGA_ENGINE = engine("SAGA_ENGINE", "temporal", "durable")
+TEMPORAL_ADDRESS = os.environ.get("TEMPORAL_ADDRESS") or "127.0.0.1:7233"
+TEMPORAL_NAMESPACE = os.environ.get("TEMPORAL_NAMESPACE") or "default"
+# Workflows that a process keeps in memory; with 0 each thought folds its workflow's history again.
+TEMPORAL_CACHED_WORKFLOWS = whole("TEMPORAL_CACHED_WORKFLOWS", 1000)
 SAGA_LEASE_SECONDS = number("SAGA_LEASE_SECONDS", LEASE_SECONDS)
 # Who hears of commits in a worker of its own; without Redis nobody outside of its process could.
 SAGA_LISTENERS = ["playground.live.publish"] if os.environ.get("REDIS_URL") else []

@@ -166,3 +166,27 @@ class WebhookInvalid(SagaError):
 
     def __str__(self) -> str:
         return f"SAGA_ALERT_WEBHOOK must be an http or https address, not {self.url!r}"
+
+
+class WorkDied(SagaError):
+    """An attempt whose worker is gone at this point, because the run's plan says so: it is to be tried again."""
+
+    def __init__(self, run: str, key: str) -> None:
+        super().__init__(run, key)
+        self.run = run
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"run {self.run}: the worker died over {self.key}"
+
+
+class EngineMissing(SagaError):
+    """The engine that new runs are for is not installed."""
+
+    def __init__(self, engine: str, module: str) -> None:
+        super().__init__(engine, module)
+        self.engine = engine
+        self.module = module
+
+    def __str__(self) -> str:
+        return f"SAGA_ENGINE={self.engine} needs {self.module}: pip install 'saga-playground[{self.engine}]'"

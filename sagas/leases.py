@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from django.db.models import F, Q
 
 from sagas.databases import atomic
+from sagas.errors import LeaseLost
 from sagas.models import Command, Run
 
 
@@ -26,11 +27,12 @@ class Lease:
 def claim_due(owner: str, now: int, lease_ms: int, limit: int, only: str = "") -> list[Lease]:
     """Return leases on up to `limit` runs that can move and that nobody holds.
 
-    A run can move while it is running, or when a command waits for it. `now` is in
-    milliseconds since the epoch. `only` narrows the search to one run.
+    A run can move while it is running, or when a command waits for it; one of an engine elsewhere
+    is that engine's. `now` is in milliseconds since the epoch. `only` narrows the search to one run.
     """
     waiting = Command.objects.filter(handled_seq=None).values("run_id")
-    due = Run.objects.filter(Q(state=Run.State.RUNNING) | Q(pk__in=waiting), leased_until__lte=now, pruning=False)
+    due = Run.objects.filter(Q(state=Run.State.RUNNING) | Q(pk__in=waiting), engine="")
+    due = due.filter(leased_until__lte=now, pruning=False)
     if only:
         due = due.filter(pk=only)
     seen = list(due.order_by("leased_until").values_list("pk", "lease_epoch")[:limit])
@@ -43,6 +45,22 @@ def claim_due(owner: str, now: int, lease_ms: int, limit: int, only: str = "") -
 def take_over(lease: Lease, owner: str, now: int, lease_ms: int) -> Lease | None:
     """Return a fresh lease on a run that this owner held itself, or None when another has it."""
     return _take(lease.run, lease.epoch, owner, now, lease_ms, was=owner)
+
+
+def hold(run: str, owner: str) -> Lease:
+    """Return the lease by which an execution of an engine elsewhere drives a run of its own, the same each time.
+
+    It is held until another execution asks. Raises LeaseLost for a run that is not there or is being pruned.
+    """
+    while True:
+        row = Run.objects.filter(pk=run, pruning=False).values_list("lease_owner", "lease_epoch").first()
+        if row is None:
+            raise LeaseLost(run, 0)
+        if row[0] == owner:
+            return Lease(run, row[1])
+        free = Run.objects.filter(pk=run, lease_epoch=row[1], pruning=False)
+        if free.update(lease_owner=owner, lease_epoch=F("lease_epoch") + 1):
+            return Lease(run, row[1] + 1)
 
 
 def renew(owner: str, runs: Iterable[str], now: int, lease_ms: int) -> set[str]:

@@ -22,7 +22,8 @@ class Run(models.Model):
 
     The lease is free when `leased_until` (milliseconds since the epoch) has passed. Every
     claim raises `lease_epoch`; a write that carries an older epoch is refused. `paused` is
-    what the journal says (`sagas.pausing`). A fork has the entries 1 … `forked_at` of `forked_from`.
+    what the journal says (`sagas.pausing`). `engine` names the engine elsewhere that drives the run
+    (`sagas.engines`), "" for this project's own workers. A fork has the entries 1 … `forked_at` of `forked_from`.
     """
 
     class State(models.TextChoices):
@@ -43,6 +44,7 @@ class Run(models.Model):
     forked_from = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="forks")
     forked_at = models.PositiveIntegerField(null=True, blank=True)
     pruning = models.BooleanField(default=False)
+    engine = models.CharField(max_length=16, default="", db_default="", blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at_ms = models.BigIntegerField(null=True, blank=True)
 

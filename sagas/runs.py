@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from django.conf import settings
+
 from sagas import catalog, journal
 from sagas.databases import atomic, on_commit
 from sagas.decider import key_of
@@ -61,6 +63,7 @@ def create_run(scenario: Mapping[str, Any]) -> Run:
 def store(run: Run, definition: SagaDefinition, orders: Sequence[str]) -> Run:
     """Seed a run's world and store it with a saga for each order; return it. Raises IntegrityError if it is there."""
     plan = plan_from_json(run.scenario)
+    run.engine = engine_of(plan)
     for name in dict.fromkeys(step.service for step in definition.steps):
         catalog.SERVICES[name].seed(run.pk, orders=orders, stock=plan.stock, keep_back=plan.keep_back)
     sagas = [Saga(id=f"{run.pk}-{n}", run=run, index=n, order=order) for n, order in enumerate(orders, 1)]
@@ -70,6 +73,11 @@ def store(run: Run, definition: SagaDefinition, orders: Sequence[str]) -> Run:
         Step.objects.bulk_create(step for saga in sagas for step in step_rows(definition, plan, saga))
     on_commit("default", partial(wake, run.pk))
     return run
+
+
+def engine_of(plan: RunPlan) -> str:
+    """Return the engine elsewhere that a new run is for (SAGA_ENGINE), or "": only an orchestrated run can be driven there."""
+    return str(settings.SAGA_ENGINE) if plan.mode == "orchestration" else ""
 
 
 def payload_of(saga: str) -> dict[str, Any]:

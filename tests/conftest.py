@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import settings
@@ -16,6 +17,9 @@ from pytest_django import DjangoDbBlocker
 
 from tests.play import Play
 from tests.postgres import Postgres
+
+if TYPE_CHECKING:
+    from tests.temporal import Temporal
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
@@ -65,6 +69,15 @@ def pg_url(postgres: Postgres) -> str:
 def redis_url(valkey_url: str) -> str:
     """The URL of a Redis-compatible server that all tests of this process share."""
     return valkey_url.replace("valkey://", "redis://", 1)
+
+
+@pytest.fixture(scope="session")
+def temporal() -> Iterator[Temporal]:
+    """A Temporal server that all tests of this process share."""
+    from tests.temporal import Temporal  # it brings temporalio along, which few tests need
+
+    with Temporal() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

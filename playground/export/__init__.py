@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from playground.export import asl, journal, mermaid, otlp, pytestfile
+from playground.export import asl, journal, mermaid, otlp, pytestfile, temporal
 from playground.export.taken import ExportRefused, Taken, take
 
 __all__ = ["FORMATS", "PLANNED", "ExportRefused", "File", "NotThereYet", "export"]
@@ -35,8 +35,9 @@ FORMATS: Mapping[str, Format] = {
     "otlp": Format(otlp.write, "run-{}.otlp.json", "application/json"),
     "pytest": Format(pytestfile.write, "test_run_{}.py", "text/x-python; charset=utf-8"),
     "asl": Format(asl.write, "run-{}.asl.zip", "application/zip"),
+    "temporal": Format(temporal.write, "run-{}.temporal.zip", "application/zip"),
 }
-PLANNED = ("temporal", "durable")  # named in the API, and not written yet
+PLANNED = ("durable",)  # named in the API, and not written yet
 
 
 class NotThereYet(Exception):

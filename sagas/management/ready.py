@@ -13,7 +13,8 @@ from django.db.utils import DatabaseError
 
 from sagas import alerts
 from sagas.databases import ensure_schemas
-from sagas.errors import WebhookInvalid
+from sagas.engines import chosen
+from sagas.errors import EngineMissing, WebhookInvalid
 
 
 def prepare_databases() -> None:
@@ -42,6 +43,14 @@ def need_webhook() -> None:
     try:
         alerts.webhook()
     except WebhookInvalid as error:
+        raise CommandError(str(error)) from None
+
+
+def need_engine() -> None:
+    """Raise CommandError, in one line, when the engine that new runs are for (SAGA_ENGINE) is not installed."""
+    try:
+        chosen.worker_class()
+    except EngineMissing as error:
         raise CommandError(str(error)) from None
 
 

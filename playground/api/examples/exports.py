@@ -13,6 +13,7 @@ BEGINNINGS: Mapping[str, str] = {
     "otlp": '{\n "resourceSpans": [\n …',
     "pytest": '"""Run … of Five Ledgers, as a test: it is run again, and must come to the same.\n…',
     "asl": "PK…",
+    "temporal": "PK…",
 }
 
 EXAMPLES: Mapping[str, Sequence[Example]] = {
@@ -31,9 +32,9 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example(
             name="a format that will come",
             id=RUN,
-            query={"format": "temporal"},
+            query={"format": "durable"},
             status=501,
-            answer=problem("format", "the format temporal is not there yet; there are journal, …"),
+            answer=problem("format", "the format durable is not there yet; there are journal, …"),
         ),
         Example(
             name="no format at all",

@@ -13,7 +13,7 @@ from django.db import connections
 
 from playground import edges, embedded
 from playground.management.operator import first_operator
-from sagas.management.ready import need_webhook, pace_ms, prepare_databases
+from sagas.management.ready import need_engine, need_webhook, pace_ms, prepare_databases
 from sagas.worker import Pace
 
 SOCKET_CLOSE_SECONDS = 2
@@ -31,6 +31,7 @@ class Command(BaseCommand):
         if not 0 <= port <= 65535:
             raise CommandError(f"--port {port} (PORT) is not between 0 and 65535")
         need_webhook()
+        need_engine()
         prepare_databases()
         self._operator = first_operator()
         connections["default"].close()  # who serves is another thread

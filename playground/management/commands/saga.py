@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 from rich.console import Console
 
@@ -18,14 +19,18 @@ from playground.management import alert_test, chaos, exporting, grid
 from playground.management.printing import entry_line, outcome_line
 from playground.management.scenarios import scenario_from_options
 from sagas import journal
+from sagas.clock import cancel_and_wait, spawn
+from sagas.engines import chosen
+from sagas.engines.chosen import EngineWorker
 from sagas.entries import Entry, Kind
-from sagas.management.ready import pace_ms, prepare_databases
+from sagas.management.ready import need_engine, pace_ms, prepare_databases
 from sagas.models import Run, Saga
 from sagas.worker import Pace, Worker
 
 OTHERS = {"grid": grid, "chaos": chaos, "alert-test": alert_test}  # commands in rooms of their own
 EXIT_CODES = {"completed": 0, "compensated": 3, "needs-operator": 4, "abandoned": 5, "lost": 5}
 INTERRUPTED = 130
+LOOK_SECONDS = 0.1
 ENDS = "exit 0 completed, 3 compensated, 4 needs-operator, 5 abandoned or lost"
 
 
@@ -51,10 +56,11 @@ class Command(BaseCommand):
             return exporting.handle(self.stdout, **options)
         if what in OTHERS:
             sys.exit(OTHERS[what].handle(options))
+        need_engine()
         run = self._start(options) if what == "run" else self._find(options["run"])
         reader = Terminal(run.pk, as_json=options["json"])
         reader.show(run.pk, journal.read_all(run.pk))
-        asyncio.run(reader.follow())
+        asyncio.run(reader.follow(run.engine))
         sys.exit(self._report(run, reader))
 
     def _start(self, options: dict[str, Any]) -> Run:
@@ -70,6 +76,8 @@ class Command(BaseCommand):
         run = Run.objects.filter(pk=run_id).first()
         if run is None:
             raise CommandError(f"there is no run {run_id!r} in this SAGA_DATA")
+        if run.engine not in ("", settings.SAGA_ENGINE):
+            raise CommandError(f"run {run_id} is driven by {run.engine}: set SAGA_ENGINE={run.engine}")
         return run
 
     def _report(self, run: Run, reader: Terminal) -> int:
@@ -90,6 +98,7 @@ class Terminal:
         self._run, self._as_json = run, as_json
         self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
         self._finished = asyncio.Event()
+        self._last = 0
 
     def say(self, markup: str) -> None:
         """Print a line for people; not where the output is JSON."""
@@ -99,6 +108,7 @@ class Terminal:
     def show(self, run: str, entries: Sequence[Entry]) -> None:
         """Print committed entries."""
         for entry in entries:
+            self._last = entry.seq
             if self._as_json:
                 self._console.file.write(json.dumps(entry.to_json()) + "\n")
             else:
@@ -107,22 +117,35 @@ class Terminal:
         if entries and entries[-1].kind is Kind.RUN_FINISHED:
             self._finished.set()
 
-    async def follow(self) -> None:
-        """Drive the run as soon as its lease is free; return when it is finished, or on Ctrl-C."""
+    async def follow(self, engine: str = "") -> None:
+        """Drive the run as soon as its lease is free; return when it is finished, or on Ctrl-C.
+
+        A run of an engine elsewhere may be worked for by other processes too: its journal is looked at for news.
+        """
         if self._finished.is_set():
             return
         book = journal.Journal()
-        book.listen(self.show)
         book.start()
         pace = Pace(lease_ms=pace_ms("SAGA_LEASE_SECONDS"), poll_ms=pace_ms("SAGA_POLL_SECONDS"))
-        working = asyncio.create_task(Worker(book, pace=pace, only=self._run).run(), name="worker")
-        waiting = asyncio.create_task(self._finished.wait(), name="wait for the end")
+        driver: Worker | EngineWorker | None
+        if engine:
+            driver = chosen.worker(book, lease_ms=pace.lease_ms, poll_ms=pace.poll_ms, only=self._run)
+            assert driver is not None
+        else:
+            book.listen(self.show)
+            driver = Worker(book, pace=pace, only=self._run)
+        working = [spawn(driver.run(), "worker"), *([spawn(self._look(), "look")] if engine else [])]
+        waiting = spawn(self._finished.wait(), "wait for the end")
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._finished.set)
-        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        failed = working.done() and working.exception()
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        await asyncio.wait({*working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        failed = next((task.exception() for task in working if task.done()), None)
+        await cancel_and_wait(*working, waiting)
         await book.stop()
         if failed:
             raise CommandError(f"the worker died: {failed!r}") from failed
+
+    async def _look(self) -> None:
+        while True:
+            self.show(self._run, await journal.aread(self._run, self._last))
+            await asyncio.sleep(LOOK_SECONDS)

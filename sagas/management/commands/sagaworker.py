@@ -10,8 +10,10 @@ from django.conf import settings
 from django.core.management import BaseCommand
 from django.utils.module_loading import import_string
 
+from sagas.clock import cancel_and_wait, spawn
+from sagas.engines import chosen
 from sagas.journal import Journal
-from sagas.management.ready import need_webhook, pace_ms, prepare_databases
+from sagas.management.ready import need_engine, need_webhook, pace_ms, prepare_databases
 from sagas.worker import Pace, Worker
 
 
@@ -21,6 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         need_webhook()
+        need_engine()
         prepare_databases()
         asyncio.run(self._work())
         self.stdout.write("stopped")
@@ -33,13 +36,16 @@ class Command(BaseCommand):
         pace = Pace(lease_ms=pace_ms("SAGA_LEASE_SECONDS"), poll_ms=pace_ms("SAGA_POLL_SECONDS"))
         worker = Worker(journal, pace=pace)
         working = asyncio.create_task(worker.run(), name="worker")
+        elsewhere = chosen.worker(journal, lease_ms=pace.lease_ms, poll_ms=pace.poll_ms)
+        beside = [spawn(elsewhere.run(), "engine elsewhere")] if elsewhere else []
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, working.cancel)
         self.stdout.write(f"working: {worker.owner}")
         self.stdout.flush()
         try:
-            await working
-        except asyncio.CancelledError:
-            pass
+            await asyncio.wait({working, *beside}, return_when=asyncio.FIRST_COMPLETED)
+            for ended in [task for task in (working, *beside) if task.done() and not task.cancelled()]:
+                ended.result()
         finally:
+            await cancel_and_wait(working, *beside)
             await journal.stop()
