@@ -162,7 +162,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if SAGA_PUBLIC else 0  # a year
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SAGA_PUBLIC
 SILENCED_SYSTEM_CHECKS = ["security.W008"]  # `playground.refusals.Tls` redirects, and knows who needs no TLS
 SECURE_REFERRER_POLICY = SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # bytes, as `playground.bodies` has it
+DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024  # bytes, of the longest body that `playground.bodies` lets through
 
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -22,6 +22,7 @@ def test_a_history_is_handed_in_and_looked_back_into(shared_play: Play, reader: 
     page.click("text=Open it")
     expect(page.locator(".stage")).to_have_attribute("data-end", "stuck")
     expect(page.locator("#say")).to_contain_text("It stops, and cannot go on by itself")
+    page.wait_for_load_state()
     assert problems(page, 390) == []
     page.click("[data-goes='6']")
     expect(page.locator("#say")).to_have_text("Payments is asked for charge-payment.")
