@@ -48,6 +48,7 @@ def platform(functions: Mapping[str, Handler]) -> Iterator[Any]:
     names = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": REGION}
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(names)
+    # Whoever only reads this file, or makes a machine of it, needs neither of the two.
     import boto3
     from moto import mock_aws
     from moto.awslambda.models import LambdaBackend
@@ -90,7 +91,8 @@ def wait(client: Any, order: str, execution: str) -> Execution:
         if time.monotonic() > end:
             raise TimeoutError(f"{order} still runs after {PATIENCE_SECONDS:.0f} s")
         time.sleep(POLL_SECONDS)
-    events = client.get_execution_history(executionArn=execution, maxResults=1000)["events"]
+    pages = client.get_paginator("get_execution_history").paginate(executionArn=execution)
+    events = [event for page in pages for event in page["events"]]
     entered = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
     return Execution(order, status, entered[-1], events)
 
