@@ -12,7 +12,7 @@ from sagas.forks import fork_run
 from sagas.models import Command, Run
 from tests.conformance.temporal import outcome_of
 from tests.engine import Finished, drive, fault, scenario, until
-from tests.integration.test_engine_elsewhere import told
+from tests.inline import told
 from tests.temporal import Temporal, create, drive_temporal
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
