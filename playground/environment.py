@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 LEASE_SECONDS = 5.0
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}  # seconds
+MIN_TOKEN = 16  # characters
 
 
 def flag(name: str) -> bool:
@@ -111,6 +112,14 @@ def secret_key(path: Path, public: bool) -> str:
         return path.read_text()
     except OSError:
         return key
+
+
+def token(name: str) -> str:
+    """Return a variable that opens a door, or "". Raises ImproperlyConfigured when it could be guessed."""
+    text = os.environ.get(name, "")
+    if text and not (len(text) >= MIN_TOKEN and text.isascii() and text.isprintable() and " " not in text):
+        raise ImproperlyConfigured(f"{name} must be at least {MIN_TOKEN} printable ASCII characters without a space")
+    return text
 
 
 def database(alias: str, data: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from playground.environment import (
     networks,
     number,
     secret_key,
+    token,
     whole,
     words,
 )
@@ -50,6 +51,9 @@ SAGA_ALERT_WEBHOOK = os.environ.get("SAGA_ALERT_WEBHOOK", "")
 SAGA_ALERT_SECRET = os.environ.get("SAGA_ALERT_SECRET", "")
 SAGA_ALERT_TIMEOUT_SECONDS = number("SAGA_ALERT_TIMEOUT_SECONDS", 10.0)
 SAGA_ALERT_RETRY_SECONDS = number("SAGA_ALERT_RETRY_SECONDS", 1.0)
+SAGA_SERVICES_TOKEN = token(
+    "SAGA_SERVICES_TOKEN"
+)  # opens the services to drivers elsewhere; without it there is no door
 SAGA_SITE_URL = os.environ.get("SAGA_SITE_URL", "")
 
 SECRET_KEY = secret_key(SAGA_DATA / "secret_key", SAGA_PUBLIC)

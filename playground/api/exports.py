@@ -33,9 +33,9 @@ _FILES = {kind: {"schema": {"type": "object" if kind == CONTENT_TYPE else "strin
 @decorate_view(from_our_pages)
 def export_run(request: HttpRequest, id: str, format: Format) -> HttpResponse:
     """`journal`: all of it as JSON. `mermaid`: a sequence diagram. `otlp`: traces. `pytest`: a test that runs it again.
-    `temporal`: its saga as a project for Temporal, as a zip.
+    `asl`: its saga as a project for AWS Step Functions, as a zip. `temporal`: the same for Temporal.
 
-    `asl` and `durable` are not there yet: 501.
+    `durable` is not there yet: 501.
     """
     if format not in FORMATS:
         return problem(422, "format", f"must be {listed(FORMATS)}")

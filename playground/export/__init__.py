@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from playground.export import journal, mermaid, otlp, pytestfile, temporal
+from playground.export import asl, journal, mermaid, otlp, pytestfile, temporal
 from playground.export.taken import ExportRefused, Taken, take
 
 __all__ = ["FORMATS", "PLANNED", "ExportRefused", "File", "NotThereYet", "export"]
@@ -34,9 +34,10 @@ FORMATS: Mapping[str, Format] = {
     "mermaid": Format(mermaid.write, "run-{}.mmd", "text/vnd.mermaid; charset=utf-8"),
     "otlp": Format(otlp.write, "run-{}.otlp.json", "application/json"),
     "pytest": Format(pytestfile.write, "test_run_{}.py", "text/x-python; charset=utf-8"),
+    "asl": Format(asl.write, "run-{}.asl.zip", "application/zip"),
     "temporal": Format(temporal.write, "run-{}.temporal.zip", "application/zip"),
 }
-PLANNED = ("asl", "durable")  # named in the API, and not written yet
+PLANNED = ("durable",)  # named in the API, and not written yet
 
 
 class NotThereYet(Exception):

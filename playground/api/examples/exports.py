@@ -12,6 +12,7 @@ BEGINNINGS: Mapping[str, str] = {
     "mermaid": "sequenceDiagram\n  title Run …: ord-8412 completed\n  participant driver as Orchestrator\n  …",
     "otlp": '{\n "resourceSpans": [\n …',
     "pytest": '"""Run … of Five Ledgers, as a test: it is run again, and must come to the same.\n…',
+    "asl": "PK…",
     "temporal": "PK…",
 }
 
