@@ -77,7 +77,7 @@ def store(run: Run, definition: SagaDefinition, orders: Sequence[str]) -> Run:
 
 def engine_of(plan: RunPlan) -> str:
     """Return the engine elsewhere that a new run is for (SAGA_ENGINE), or "": only an orchestrated run can be driven there."""
-    return str(settings.SAGA_ENGINE) if plan.mode == "orchestration" else ""
+    return str(getattr(settings, "SAGA_ENGINE", "")) if plan.mode == "orchestration" else ""
 
 
 def payload_of(saga: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from sagas.clock import SystemClock
 from sagas.engines.desk import Desk, asked
 from sagas.engines.jobs import Job, Json
 from sagas.engines.loop import Loop
+from sagas.entries import Entry
 from sagas.errors import WorkDied
 from sagas.journal import Journal
 from sagas.models import Run
@@ -88,3 +89,17 @@ def drive_inline(*runs: Run, before: Callable[[], Any] | None = None) -> list[Fi
 
     asyncio.run(go())
     return [read(run.pk) for run in runs]
+
+
+def told(entries: Sequence[Entry], saga: str = "") -> list[tuple[Any, ...]]:
+    """Return what a journal says, timing and names of workers aside."""
+    return [
+        (str(e.lane), str(e.kind), e.order, e.step, e.op, e.attempt, e.key.partition(":")[2], _words(e))
+        for e in entries
+        if saga in ("", e.saga)
+    ]
+
+
+def _words(entry: Entry) -> dict[str, Any]:
+    timing = ("worker", "epoch", "at", "due_at", "deadline_at")
+    return {name: value for name, value in entry.detail.items() if name not in timing}

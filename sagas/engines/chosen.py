@@ -28,13 +28,14 @@ class EngineWorker(Protocol):
 
 def worker_class() -> type[EngineWorker] | None:
     """Return the class of the chosen engine's worker, None for no engine elsewhere. Raises EngineMissing."""
-    if not settings.SAGA_ENGINE:
+    engine = getattr(settings, "SAGA_ENGINE", "")
+    if not engine:
         return None
-    path, module = WORKERS[settings.SAGA_ENGINE]
+    path, module = WORKERS[engine]
     try:
         found: type[EngineWorker] = import_string(path)
     except ModuleNotFoundError as error:
-        raise EngineMissing(settings.SAGA_ENGINE, module) from error
+        raise EngineMissing(engine, module) from error
     return found
 
 

@@ -12,6 +12,7 @@ worker died. It repeats the job, and that is the recovery. The loop, and other s
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 import socket
@@ -46,6 +47,8 @@ from sagas.recovery import (
 )
 from sagas.services.unlocked import seen_from_json
 from sagas.stranded import strand
+
+logger = logging.getLogger(__name__)
 
 COPIES = 500  # runs that a process keeps in mind
 
@@ -145,7 +148,12 @@ class Desk:
         return {}
 
     async def _look(self, copy: Copy, job: Job) -> dict[str, Any]:
-        seen = await copy.wire.look(copy.states[job.saga], call_from_json(job.what["call"]))
+        try:
+            seen = await copy.wire.look(copy.states[job.saga], call_from_json(job.what["call"]))
+        except Exception as error:
+            # The attempt looks again, and says what that came to.
+            logger.error("desk.look-failed: %s", error, extra={"run": job.run})
+            seen = None
         return {"seen": None if seen is None else seen.to_json()}
 
     async def _attempt(self, copy: Copy, job: Job) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Loop:
 
     def __init__(self, told: Json) -> None:
         run = told_from_json(told)
-        self._run, self._definition, self._entries = run, run.definition, run.entries
+        self._run, self._definition = run, run.definition
         self.states = {saga: SagaState(saga=saga, order=order) for saga, order in run.sagas.items()}
         for entry in run.entries:
             self._fold(entry)

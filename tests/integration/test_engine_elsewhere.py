@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from sagas.journal import read_all
 from sagas.models import Command, Run
 from sagas.services.base import Call
 from tests.engine import Finished, drive, fault, finish, scenario, until
-from tests.inline import ENGINE, create, desks, drive_inline, execute, until_answered
+from tests.inline import ENGINE, create, desks, drive_inline, execute, told, until_answered
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
@@ -49,20 +48,6 @@ RACES = {lock: scenario(orders=2, stock=1, lock=lock) for lock in ("fail-fast", 
     "waits in vain": scenario({**fault("book-delivery", "decline"), "saga": 0}, orders=2, stock=1, lock="wait"),
     "listed": scenario(orders=2, stock=1, lock="off", schedule=[0, 1, 0, 1, 1, 0, 0, 1]),
 }
-
-
-def told(entries: Sequence[Entry], saga: str = "") -> list[tuple[Any, ...]]:
-    """Return what a journal says, timing and names of workers aside."""
-    return [
-        (str(e.lane), str(e.kind), e.order, e.step, e.op, e.attempt, e.key.partition(":")[2], _words(e))
-        for e in entries
-        if saga in ("", e.saga)
-    ]
-
-
-def _words(entry: Entry) -> dict[str, Any]:
-    timing = ("worker", "epoch", "at", "due_at", "deadline_at")
-    return {name: value for name, value in entry.detail.items() if name not in timing}
 
 
 def books(run: str) -> list[tuple[Any, ...]]:

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,10 @@ ASK = (
 )
 
 
-@pytest.fixture(scope="module")
-def runs(engine_databases: None) -> dict[str, Finished]:
-    return dict(zip(SCENARIOS, drive(*SCENARIOS.values()), strict=True))
+@cache
+def played(name: str) -> Finished:
+    """Return the run of a scenario on this project's own worker."""
+    return drive(SCENARIOS[name])[0]
 
 
 def unpacked(run: Finished, folder: Path) -> Path:
@@ -76,8 +78,8 @@ def unpacked(run: Finished, folder: Path) -> Path:
     return project
 
 
-def test_a_project_has_all_that_it_needs_and_marks_its_way_back(runs: dict[str, Finished], tmp_path: Path) -> None:
-    project = unpacked(runs["refused at the end"], tmp_path)
+def test_a_project_has_all_that_it_needs_and_marks_its_way_back(tmp_path: Path) -> None:
+    project = unpacked(played("refused at the end"), tmp_path)
     assert project.name == "order-temporal"
     assert {file.name for file in project.iterdir()} == FILES
     for file in project.glob("*.py"):
@@ -97,8 +99,8 @@ def test_a_project_has_all_that_it_needs_and_marks_its_way_back(runs: dict[str, 
     assert "reversed(STEPS):  # undo" in (project / "workflow.py").read_text()
 
 
-def test_the_same_run_gives_the_same_bytes_over_the_api(runs: dict[str, Finished]) -> None:
-    run = runs["all well"].run.pk
+def test_the_same_run_gives_the_same_bytes_over_the_api() -> None:
+    run = played("all well").run.pk
     answer = Client().get(f"/api/runs/{run}/export", {"format": "temporal"})
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/zip")
     assert answer.headers["Content-Disposition"] == f'attachment; filename="run-{run}.temporal.zip"'
@@ -122,8 +124,8 @@ def test_whoever_exports_needs_no_temporal() -> None:
 
 @pytest.mark.torture
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_a_project_comes_to_what_the_run_came_to(runs: dict[str, Finished], name: str, tmp_path: Path) -> None:
-    project, was = unpacked(runs[name], tmp_path), outcome_of(runs[name])
+def test_a_project_comes_to_what_the_run_came_to(name: str, tmp_path: Path) -> None:
+    project, was = unpacked(played(name), tmp_path), outcome_of(played(name))
     with Temporal() as server:
         told = _python(project, "-c", ASK, server.address)
     assert told.returncode == 0, told.stderr
@@ -141,8 +143,8 @@ def _rows(rows: Any) -> list[Any]:
 
 @pytest.mark.torture
 @pytest.mark.parametrize("name", ["all well", "refused at the end", "stuck"])
-def test_a_project_tests_itself(runs: dict[str, Finished], name: str, tmp_path: Path) -> None:
-    project = unpacked(runs[name], tmp_path)
+def test_a_project_tests_itself(name: str, tmp_path: Path) -> None:
+    project = unpacked(played(name), tmp_path)
     with Temporal() as server:
         told = _python(project, "-m", "pytest", "-q", "-p", "no:cacheprovider", TEMPORAL_ADDRESS=server.address)
     assert told.returncode == 0, told.stdout + told.stderr

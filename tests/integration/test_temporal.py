@@ -12,7 +12,7 @@ from sagas.forks import fork_run
 from sagas.models import Command, Run
 from tests.conformance.temporal import outcome_of
 from tests.engine import Finished, drive, fault, scenario, until
-from tests.integration.test_engine_elsewhere import told
+from tests.inline import told
 from tests.temporal import Temporal, create, drive_temporal
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
@@ -21,10 +21,8 @@ STEPS = [step.name for step in catalog.ORDER.steps]
 NEVER = {"initial_ms": 60_000, "max_ms": 60_000}
 ALIKE = {
     "all well": scenario(),
-    "the trip": scenario(saga="trip"),
     **{f"{step} declined": scenario(fault(step, "decline")) for step in STEPS},
     "lost reply": scenario(fault("charge-payment", "lost-reply", times=1)),
-    "arrives late": scenario(fault("notify-warehouse", "late"), retry={"max_attempts": 1}),
     "stuck": scenario(fault("book-delivery", "decline"), fault("charge-payment", "error", on="compensation")),
     "dies after": scenario(fault("charge-payment", "crash-after", times=1)),
     "deadline": scenario(fault("create-order", "error"), deadline_ms=4000, retry={"max_attempts": 9, **NEVER}),
@@ -85,6 +83,7 @@ def test_people_retry_what_is_stuck_by_a_signal(temporal: Temporal) -> None:
     assert not mended.kinds(Kind.ORCHESTRATOR_RECOVERED)  # the workflow was open, and heard of it
 
 
+@pytest.mark.torture
 def test_whoever_asks_something_of_a_run_that_has_ended_is_told_no(temporal: Temporal) -> None:
     """Its workflow is closed: what is asked starts a new execution, which begins from the journal."""
     (ended,) = drive_temporal(temporal, create(scenario()))
@@ -120,6 +119,7 @@ def test_people_pause_step_and_cancel(temporal: Temporal) -> None:
     assert [e.detail["action"] for e in cancelled.kinds(Kind.OPERATOR_ACTED)] == ["pause", "step", "cancel", "resume"]
 
 
+@pytest.mark.torture
 def test_a_fork_goes_on_from_its_moment(temporal: Temporal, settings: Any) -> None:
     settings.SAGA_ENGINE = "temporal"
     (whole,) = (

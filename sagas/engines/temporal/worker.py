@@ -125,9 +125,9 @@ class TemporalWorker:
         mine = Run.objects.filter(engine=ENGINE, state=Run.State.RUNNING, pruning=False)
         if self._only:
             mine = mine.filter(pk=self._only)
-        if not begun:
-            mine = mine.filter(lease_epoch=0)
-        return list(mine.order_by("created_at").values_list("pk", flat=True)[:RUNS_PER_LOOK])
+        if begun:
+            return list(mine.values_list("pk", flat=True))
+        return list(mine.filter(lease_epoch=0).order_by("created_at").values_list("pk", flat=True)[:RUNS_PER_LOOK])
 
     def _untold(self) -> list[Command]:
         """Return the commands that wait, but for those told within a lease."""
