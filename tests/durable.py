@@ -26,7 +26,7 @@ def create(scenario: Mapping[str, Any]) -> Run:
 
 
 @asynccontextmanager
-async def durable_worker(*, address: str = "", lease_ms: int = LEASE_MS) -> AsyncIterator[Callable[..., Any]]:
+async def durable_worker() -> AsyncIterator[Callable[..., Any]]:
     """A journal and a Durable Task worker that are stopped when the block ends; yields a `wait(runs)`."""
     book, ended = Journal(), dict[str, asyncio.Event]()
 
@@ -42,7 +42,7 @@ async def durable_worker(*, address: str = "", lease_ms: int = LEASE_MS) -> Asyn
 
     book.listen(hear)
     book.start()
-    worker = DurableWorker(book, lease_ms=lease_ms, poll_ms=POLL_MS, address=address)
+    worker = DurableWorker(book, lease_ms=LEASE_MS, poll_ms=POLL_MS)
     task = asyncio.create_task(worker.run())
     try:
         yield wait

@@ -15,6 +15,7 @@ from typing import ParamSpec, TypeVar
 
 import durabletask.internal.orchestrator_service_pb2 as messages
 import grpc
+from django.conf import settings
 from django.db import Error as DatabaseFailed
 from django.db import connections
 from durabletask.client import OrchestrationStatus, TaskHubGrpcClient
@@ -29,7 +30,7 @@ from sagas.journal import Journal
 from sagas.models import Command, Run
 
 logger = logging.getLogger(__name__)
-sdk_logger = logging.getLogger("sagas.durabletask")
+sdk_logger = logging.getLogger("durabletask")
 sdk_logger.setLevel(logging.ERROR)  # below that it tells of every thought, and warns of each timer that was cancelled
 
 ENGINE = "durable"
@@ -44,13 +45,13 @@ P = ParamSpec("P")
 class DurableWorker:
     """`run` it on the event loop of the journal's writer; cancel that to stop it.
 
-    `address` is a Durable Task backend's; "" makes one in memory, for as long as this one runs.
+    Without DURABLE_ADDRESS, which is a Durable Task backend's, one in memory is made for as long as this runs.
     `only` is the one run to start. An activity that is silent for `lease_ms` beyond its plan is begun again.
     """
 
-    def __init__(self, book: Journal, *, lease_ms: int, poll_ms: int, only: str = "", address: str = "") -> None:
+    def __init__(self, book: Journal, *, lease_ms: int, poll_ms: int, only: str = "") -> None:
         self._book, self._lease_ms, self._poll_ms = book, lease_ms, poll_ms
-        self._only, self._address = only, address
+        self._only, self._address = only, str(settings.DURABLE_ADDRESS)
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="durable-carrier")
         self._work = asyncio.Event()
         self._told: dict[int, float] = {}
