@@ -65,7 +65,7 @@ class Declared(Protocol):
 
 def lint(declared: Declared) -> list[Finding]:
     """Return what is wrong with the steps themselves, whatever a run is told; the worst first."""
-    rules = (_empty, _names, _shared_names, _undos, _order, _pivot_at_the_end)
+    rules = (_empty, _names, _shared_names, _compensations, _order, _pivot_at_the_end)
     return worst_first([finding for rule in rules for finding in rule(declared)])
 
 
@@ -120,32 +120,32 @@ def _shared_names(declared: Declared) -> Iterator[Finding]:
                 seen[name] = step.name
 
 
-def _undos(declared: Declared) -> Iterator[Finding]:
+def _compensations(declared: Declared) -> Iterator[Finding]:
     for n, step in enumerate(declared.steps):
         if step.kind is not StepKind.COMPENSATABLE:
             if step.compensation is not None:
                 yield _refused(
-                    "idle-undo",
+                    "idle-compensation",
                     step.name,
                     f"{step.name} is {_a(step.kind)} step, which is never undone: {step.compensation_name} never runs.",
                     "Take the undo away, or make the step compensatable.",
                 )
         elif step.compensation is None:
-            yield _without_undo(step, declared.steps[n + 1 :])
+            yield _without_compensation(step, declared.steps[n + 1 :])
 
 
-def _without_undo(step: Step, later: Sequence[Step]) -> Finding:
+def _without_compensation(step: Step, later: Sequence[Step]) -> Finding:
     """Return what is said of a step without an undo: somebody may have registered it later, and that is too late."""
     other = next((s for s in later if s.service == step.service and s.compensation is not None), None)
     if other is None:
         return _refused(
-            "missing-undo",
+            "missing-compensation",
             step.name,
             f"When a later step fails, what {step.name} did stands, and nobody takes it back.",
             "Give it a compensation, or a kind that needs none: pivot or retriable.",
         )
     return _refused(
-        "late-undo",
+        "late-compensation",
         step.name,
         f"{other.compensation_name} is registered with {other.name}, after {step.name} may already have happened: "
         f"whatever fails in between leaves {step.name} standing.",
@@ -159,7 +159,7 @@ def _order(declared: Declared) -> Iterator[Finding]:
     for step in declared.steps:
         if step.kind is StepKind.COMPENSATABLE and passed is not None:
             yield _refused(
-                "undo-after-pivot",
+                "compensatable-after-pivot",
                 step.name,
                 f"{step.name} can fail after {passed.name}, which cannot be undone: the saga can go neither on nor back.",
                 f"Call {step.name} before {passed.name}, or make it retriable so that it goes through in the end.",

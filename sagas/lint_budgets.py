@@ -13,9 +13,7 @@ from sagas.definition import Retry, Step, StepKind
 from sagas.lint import Declared, Finding, Severity, worst_first
 from sagas.plan import RunPlan
 
-ENDURING_MS = (
-    24 * 3600 * 1000
-)  # a step that must go through is tried for a day, or somebody will be woken for a short night
+ENDURING_MS = 24 * 3600 * 1000  # whoever has to go through is tried for a day, and outlasts any outage
 
 
 def lint_budgets(declared: Declared, plan: RunPlan) -> list[Finding]:
@@ -23,7 +21,7 @@ def lint_budgets(declared: Declared, plan: RunPlan) -> list[Finding]:
 
     `plan.latency_ms` is how long a call takes until its answer on a good day, 0 where that is not known.
     """
-    rules = (_timeouts, _deadline, _late_tries, _undo_budgets, _one_try, _enduring)
+    rules = (_timeouts, _deadline, _late_tries, _compensation_budgets, _one_try, _enduring)
     return worst_first([finding for rule in rules for finding in rule(declared, plan)])
 
 
@@ -43,9 +41,9 @@ def _timeouts(declared: Declared, plan: RunPlan) -> Iterator[Finding]:
 
 def _deadline(declared: Declared, plan: RunPlan) -> Iterator[Finding]:
     """Yield a deadline that falls before the last step that may still be given up can begin, with nothing going wrong."""
-    if plan.deadline_ms is None or plan.mode != "orchestration":
+    if plan.deadline_ms is None or plan.mode == "choreography":
         return
-    for n, step in enumerate(_may_turn(declared)):
+    for n, step in enumerate(_may_turn(declared) if plan.mode == "orchestration" else declared.steps):
         if n * plan.latency_ms >= plan.deadline_ms:
             yield Finding(
                 rule="deadline-too-short",
@@ -62,46 +60,56 @@ def _late_tries(declared: Declared, plan: RunPlan) -> Iterator[Finding]:
     """Yield each step whose tries, if all of them are needed, last beyond the deadline."""
     if plan.deadline_ms is None or plan.mode != "orchestration":
         return
+    if any(timeout_of(step, plan) < plan.latency_ms for step in declared.steps):
+        return  # no answer is heard in time anyway
     for n, step in enumerate(_may_turn(declared)):
         begins, lasts = n * plan.latency_ms, action_span_ms(step, plan)
-        if begins < plan.deadline_ms < begins + lasts and _retry(step, plan).max_attempts > 1:
+        # Of a pivot that was not answered nobody knows whether it may be given up, so a deadline cuts nothing short.
+        cut = step.kind is not StepKind.PIVOT and _retry(step, plan).max_attempts > 1
+        if cut and begins < plan.deadline_ms < begins + lasts:
             yield Finding(
                 rule="tries-beyond-deadline",
                 severity=Severity.WARNING,
                 step=step.name,
                 wrong=f"{_retry(step, plan).max_attempts} tries of {step.name} last up to {lasts} ms from "
-                f"{begins} ms on, and the deadline of {plan.deadline_ms} ms turns the order back before the last one.",
+                f"{begins} ms on, and the deadline of {plan.deadline_ms} ms turns the order back before they are spent.",
                 instead="Lengthen the deadline, or shorten timeout and waits, until the whole budget fits.",
             )
 
 
-def _undo_budgets(declared: Declared, plan: RunPlan) -> Iterator[Finding]:
+def _compensation_budgets(declared: Declared, plan: RunPlan) -> Iterator[Finding]:
     if plan.mode == "none":
         return
+    # Where nobody drives, nobody is called either: an undo that is spent is not heard of again.
+    nobody = plan.mode == "choreography"
+    severity = Severity.ERROR if nobody else Severity.WARNING
+    end = "leaves the order half done for good" if nobody else "leaves the undo to a person"
     for step in declared.steps:
         if step.compensation is None or step.kind is not StepKind.COMPENSATABLE:
             continue
         lasts, unknown = compensation_span_ms(step, plan), action_span_ms(step, plan)
         if (step.compensation_retry or plan.compensation_retry).max_attempts == 1:
             yield Finding(
-                rule="undo-tried-once",
-                severity=Severity.WARNING,
+                rule="compensation-tried-once",
+                severity=severity,
                 step=step.name,
-                wrong=f"One error while {step.compensation_name} is called, and a person is paged.",
+                wrong=f"{step.compensation_name} is tried once, so a single error {end}.",
                 instead="Let an undo be tried at least as often as its action.",
             )
         elif lasts < unknown:
             yield Finding(
-                rule="undo-gives-up-first",
-                severity=Severity.WARNING,
+                rule="compensation-gives-up-first",
+                severity=severity,
                 step=step.name,
                 wrong=f"{step.compensation_name} gives up after {lasts} ms, while what {step.name} did may be unknown for "
-                f"{unknown} ms: an outage that the action outlasts leaves the undo to a person.",
+                f"{unknown} ms: an outage that the action outlasts {end}.",
                 instead="Give the undo more tries or longer waits than its action.",
             )
 
 
 def _one_try(declared: Declared, plan: RunPlan) -> Iterator[Finding]:
+    if plan.mode == "none":
+        return  # there is no second try in any case
     for step in declared.steps:
         if step.kind is StepKind.COMPENSATABLE and _retry(step, plan).max_attempts == 1:
             yield Finding(

@@ -80,21 +80,21 @@ def _tried(trial: _Trial) -> Iterator[Finding]:
     undo, undone = step.compensation_name, trial.play("TC")
     if left := _net(undone):
         yield _finding(
-            "undo-leaves-something",
+            "compensation-leaves-something",
             name,
             f"{undo} was called after {name}, and {left} of what it did still stands.",
             "Let the undo take back all that stands under the action's key.",
         )
     if _net(trial.play("CT")):
         yield _finding(
-            "undo-is-overtaken",
+            "compensation-overtaken",
             name,
             f"{undo} was called first, and {name} still had its effect when it arrived.",
             "Let the undo leave a mark, and the action look for it in the transaction of its effect.",
         )
     if len(trial.play("TCC")) > len(undone):
         yield _finding(
-            "undo-acts-twice",
+            "compensation-acts-twice",
             name,
             f"{undo} was called twice under one key, and took it back twice.",
             "Keep the undo's answer under its key, and give it again.",

@@ -22,21 +22,21 @@ UNDO_LEFT_OUT = "mode=none&fault=notify-warehouse:decline"
 PAST_RETURN = "saga=trip&fault=send-ticket:error"
 
 EXAMPLES: Mapping[str, str] = {
-    "missing-undo": UNDO_LEFT_OUT,
-    "late-undo": UNDO_LEFT_OUT,
+    "missing-compensation": UNDO_LEFT_OUT,
+    "late-compensation": UNDO_LEFT_OUT,
     "retriable-before-pivot": UNDO_LEFT_OUT,
-    "undo-after-pivot": PAST_RETURN,
+    "compensatable-after-pivot": PAST_RETURN,
     "second-pivot": PAST_RETURN,
-    "idle-undo": PAST_RETURN,
+    "idle-compensation": PAST_RETURN,
     "retriable-gives-up": PAST_RETURN,
     "shared-name": "fault=book-delivery:decline&key_scope=order",
     "pivot-at-the-end": "saga=trip&fault=charge-card:timeout",
     "tried-once": "fault=charge-payment:error:1&retry=1,200,2",
-    "undo-tried-once": "fault=book-delivery:decline&fault=charge-payment.compensation:error:1&compensation_retry=1,200,2",
-    "undo-gives-up-first": "fault=book-delivery:decline&fault=charge-payment.compensation:error",
+    "compensation-tried-once": "fault=book-delivery:decline&fault=charge-payment.compensation:error:1&compensation_retry=1,200,2",
+    "compensation-gives-up-first": "fault=book-delivery:decline&fault=charge-payment.compensation:error",
     "acts-twice": "fault=charge-payment:lost-reply:1&idempotency=off",
-    "undo-leaves-something": "fault=book-delivery:decline&key_scope=order",
-    "undo-acts-twice": "fault=book-delivery:decline&fault=charge-payment.compensation:lost-reply:1&idempotency=off",
+    "compensation-leaves-something": "fault=book-delivery:decline&key_scope=order",
+    "compensation-acts-twice": "fault=book-delivery:decline&fault=charge-payment.compensation:lost-reply:1&idempotency=off",
 }
 
 
@@ -104,11 +104,14 @@ PROOFS: Mapping[str, Maker] = {
     "wait-without-end": _with(_keep("orders", "stock", "lock"), _on_undo("error"), _at_the_end),
     "nobody-watches": _with(_keep(), _second_event),
     "impatient-watcher": _keep("latency_ms", "watcher_ms", timeout_ms=PATIENT_MS),
+    "unheeded-deadline": _keep(deadline_ms=1),
     "timeout-below-latency": _keep("latency_ms", "timeout_ms"),
     "deadline-too-short": _keep("latency_ms", "deadline_ms", timeout_ms=PATIENT_MS),
     "tries-beyond-deadline": _with(_keep("latency_ms", "timeout_ms", "deadline_ms", "retry"), _on_step("timeout")),
-    "undo-tried-once": _with(_keep("compensation_retry"), _on_step("lost-reply"), _on_undo("error", 1)),
-    "undo-gives-up-first": _with(_keep("retry", "compensation_retry"), _on_step("lost-reply"), _on_undo("error")),
+    "compensation-tried-once": _with(_keep("compensation_retry"), _on_step("lost-reply"), _on_undo("error", 1)),
+    "compensation-gives-up-first": _with(
+        _keep("retry", "compensation_retry"), _on_step("lost-reply"), _on_undo("error")
+    ),
     "tried-once": _with(_keep("retry"), _on_step("error", 1)),
     "retriable-gives-up": _with(_keep("retry"), _on_step("error")),
 }

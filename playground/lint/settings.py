@@ -94,6 +94,16 @@ def watcher(scenario: Scenario, definition: SagaDefinition) -> Iterator[Finding]
         )
 
 
+def unheeded_deadline(scenario: Scenario, definition: SagaDefinition) -> Iterator[Finding]:
+    if scenario.mode == "choreography" and scenario.deadline_ms is not None:
+        yield Finding(
+            rule="unheeded-deadline",
+            severity=Severity.WARNING,
+            wrong=f"Nobody drives, so nobody looks at the deadline of {scenario.deadline_ms} ms: a late order goes on.",
+            instead="Let a watcher call off an order that is silent for too long, or have an orchestrator.",
+        )
+
+
 SETTINGS: Sequence[Callable[[Scenario, SagaDefinition], Iterator[Finding]]] = (
     no_saga,
     keys_off,
@@ -101,6 +111,7 @@ SETTINGS: Sequence[Callable[[Scenario, SagaDefinition], Iterator[Finding]]] = (
     unlocked_race,
     wait_without_end,
     watcher,
+    unheeded_deadline,
 )
 
 

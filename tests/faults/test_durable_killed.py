@@ -50,6 +50,7 @@ def test_whoever_is_left_goes_on_with_an_unwind(
         sqlite_yard.until_finished([run.pk])
         second.stop()
     entries = journal.read_all(run.pk)
+    assert "not-told" not in second.output
     assert second.lines[-1].strip() == "drivers:", "a driver of this project was loaded beside the engine"
     assert list(Saga.objects.filter(run=run).values_list("state", flat=True)) == ["compensated"]
     assert entries[: len(killed_at)] == killed_at

@@ -54,6 +54,7 @@ def turned_by_deadline(scenario: Scenario, run: SimulatedRun) -> bool:
     return turns == ["deadline"] and tries <= scenario.retry.max_attempts
 
 
+STRANDED = (["needs-operator"], ["lost"])  # where somebody drives, and where nobody does
 Harm = Callable[[Scenario, SimulatedRun], bool]
 # What goes wrong by each rule, and the settings that mend it.
 HARMS: Mapping[str, tuple[Harm, Mapping[str, Any]]] = {
@@ -67,13 +68,14 @@ HARMS: Mapping[str, tuple[Harm, Mapping[str, Any]]] = {
     "timeout-below-latency": (lambda s, r: "completed" not in r.states, {"timeout_ms": 60_000}),
     "deadline-too-short": (lambda s, r: "completed" not in r.states, {"deadline_ms": 600_000}),
     "tries-beyond-deadline": (turned_by_deadline, {"deadline_ms": None}),
-    "undo-tried-once": (
-        lambda s, r: r.states == ["needs-operator"], {"compensation_retry": {"max_attempts": 4}},
+    "compensation-tried-once": (
+        lambda s, r: r.states in STRANDED, {"compensation_retry": {"max_attempts": 4}},
     ),
-    "undo-gives-up-first": (
-        lambda s, r: r.states == ["needs-operator"], {"faults": []},
+    "compensation-gives-up-first": (
+        lambda s, r: r.states in STRANDED, {"faults": []},
     ),
     "tried-once": (lambda s, r: r.states == ["compensated"], {"retry": {"max_attempts": 2}}),
+    "unheeded-deadline": (lambda s, r: "completed" in r.states, {"mode": "orchestration"}),
     "retriable-gives-up": (lambda s, r: r.states == ["needs-operator"], {"faults": []}),
 }  # fmt: skip
 FOUND_BY: Mapping[str, str] = {
@@ -87,9 +89,10 @@ FOUND_BY: Mapping[str, str] = {
     "timeout-below-latency": "latency_ms=900&timeout_ms=800",
     "deadline-too-short": "deadline_ms=700",
     "tries-beyond-deadline": "deadline_ms=1800",
-    "undo-tried-once": "compensation_retry=1,200,2",
-    "undo-gives-up-first": "compensation_retry=2,200,2",
+    "compensation-tried-once": "compensation_retry=1,200,2",
+    "compensation-gives-up-first": "compensation_retry=2,200,2",
     "tried-once": "retry=1,200,2",
+    "unheeded-deadline": "mode=choreography&deadline_ms=9000",
     "retriable-gives-up": "saga=trip",
 }
 
@@ -115,7 +118,7 @@ def test_a_proof_goes_wrong_and_mended_it_does_not(simulator: Simulator, rule: s
     assert not goes_wrong(simulator, rule, Scenario.parse({**shown.full(), **HARMS[rule][1]}))
 
 
-SEEDS = range(1, 51)
+SEEDS = range(1, 101)
 
 
 def test_each_error_found_in_a_random_scenario_is_shown_by_a_simulation(simulator: Simulator) -> None:
@@ -157,12 +160,12 @@ TOGGLE = replace(CHARGE, compensation_name="charge-payment")
 REGISTERED_LATER = Step("check-charge", service="payments", action=charge_payment, compensation=refund_payment)
 
 REFUSED: Mapping[str, list[Step]] = {
-    "missing-undo": [RESERVE, CREATE, BARE_CHARGE, BOOK],
-    "late-undo": [RESERVE, BARE_CHARGE, BOOK, REGISTERED_LATER],
-    "undo-after-pivot": [RESERVE, CREATE, PIVOT_CHARGE, BOOK],
+    "missing-compensation": [RESERVE, CREATE, BARE_CHARGE, BOOK],
+    "late-compensation": [RESERVE, BARE_CHARGE, BOOK, REGISTERED_LATER],
+    "compensatable-after-pivot": [RESERVE, CREATE, PIVOT_CHARGE, BOOK],
     "second-pivot": [RESERVE, CREATE, PIVOT_CHARGE, PIVOT_BOOK],
     "retriable-before-pivot": [RESERVE, CREATE, SURE_CHARGE, PIVOT_BOOK],
-    "idle-undo": [RESERVE, CREATE, replace(CHARGE, kind="pivot"), SURE_BOOK],
+    "idle-compensation": [RESERVE, CREATE, replace(CHARGE, kind="pivot"), SURE_BOOK],
     "shared-name": [RESERVE, CREATE, TOGGLE, BOOK],
 }
 
@@ -217,9 +220,9 @@ def charge_seats(delivery: Delivery) -> dict[str, Any]:
 TERMS = Terms(payload=payload_of("order"))
 TRIED: Mapping[str, tuple[type[Payments], Mapping[str, Any]]] = {
     "acts-twice": (Forgetful, {}),
-    "undo-leaves-something": (Payments, {"compensation": refund_nothing}),
-    "undo-is-overtaken": (Unfenced, {}),
-    "undo-acts-twice": (Forgetful, {"compensation": refund_blindly}),
+    "compensation-leaves-something": (Payments, {"compensation": refund_nothing}),
+    "compensation-overtaken": (Unfenced, {}),
+    "compensation-acts-twice": (Forgetful, {"compensation": refund_blindly}),
     "not-tried": (Payments, {"action": charge_seats}),
 }
 
@@ -245,7 +248,7 @@ def test_the_demos_keep_their_word_and_without_keys_every_step_acts_twice() -> N
         assert tried(definition, Terms(payload=payload_of(definition.name))) == {}
     found = tried(catalog.ORDER, replace(TERMS, idempotency=False))
     assert found == {"acts-twice": [step.name for step in catalog.ORDER.steps]}
-    assert "undo-leaves-something" in tried(catalog.ORDER, replace(TERMS, key_scope="order"))
+    assert "compensation-leaves-something" in tried(catalog.ORDER, replace(TERMS, key_scope="order"))
 
 
 def test_what_calling_finds_goes_wrong_in_a_run(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,7 +283,7 @@ def test_a_refused_definition_is_linted_from_its_module(tmp_path: Path, capsys: 
     assert saga(str(file), "--json") == 1
     *lines, counts = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["saga"], line["rule"], line["step"], line["refused"]) for line in lines] == [
-        ("parcel", "missing-undo", "charge-payment", True)
+        ("parcel", "missing-compensation", "charge-payment", True)
     ]
     assert counts == {"errors": 1, "warnings": 0, "notes": 0}
 

@@ -35,10 +35,18 @@ STEPS: dict[str, tuple[Sequence[Step], str, Sequence[Step]]] = {
     "no-steps": ([], "", [FLIGHT]),
     "unusable-name": ([undoable("Book Flight", "cancel-flight", "flights")], "Book Flight", [FLIGHT]),
     "shared-name": ([FLIGHT, undoable("book-bus", "cancel-flight", "buses")], "book-bus", [FLIGHT, HOTEL]),
-    "missing-undo": ([BARE, PIVOT], "book-flight", [FLIGHT, PIVOT, TICKET]),
-    "late-undo": ([BARE, HOTEL, undoable("check-in", "cancel-flight", "flights")], "book-flight", [FLIGHT, HOTEL]),
-    "idle-undo": ([undoable("charge-card", "refund-card", "payments", kind="pivot")], "charge-card", [PIVOT, TICKET]),
-    "undo-after-pivot": ([FLIGHT, PIVOT, HOTEL], "book-hotel", SOUND),
+    "missing-compensation": ([BARE, PIVOT], "book-flight", [FLIGHT, PIVOT, TICKET]),
+    "late-compensation": (
+        [BARE, HOTEL, undoable("check-in", "cancel-flight", "flights")],
+        "book-flight",
+        [FLIGHT, HOTEL],
+    ),
+    "idle-compensation": (
+        [undoable("charge-card", "refund-card", "payments", kind="pivot")],
+        "charge-card",
+        [PIVOT, TICKET],
+    ),
+    "compensatable-after-pivot": ([FLIGHT, PIVOT, HOTEL], "book-hotel", SOUND),
     "second-pivot": ([PIVOT, final("pay-again", "pivot", "payments")], "pay-again", [PIVOT, TICKET]),
     "retriable-before-pivot": ([FLIGHT, TICKET, PIVOT], "charge-card", SOUND),
     "pivot-at-the-end": ([FLIGHT, PIVOT], "charge-card", [FLIGHT, PIVOT, TICKET]),
@@ -58,10 +66,10 @@ BUDGETS: dict[str, tuple[RunPlan, str, RunPlan]] = {
         "reserve-inventory",
         RunPlan(latency_ms=0, timeout_ms=1000, retry=QUICK, deadline_ms=2000),
     ),
-    "undo-tried-once": (
+    "compensation-tried-once": (
         RunPlan(compensation_retry=Retry(max_attempts=1)), "reserve-inventory", RunPlan(compensation_retry=Retry()),
     ),
-    "undo-gives-up-first": (
+    "compensation-gives-up-first": (
         RunPlan(compensation_retry=Retry(max_attempts=2)), "reserve-inventory", RunPlan(compensation_retry=Retry()),
     ),
     "tried-once": (RunPlan(retry=Retry(max_attempts=1)), "reserve-inventory", RunPlan(retry=QUICK)),
@@ -74,6 +82,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "wait-without-end": ("lock=wait&orders=4", "lock=wait&orders=4&deadline_ms=9000"),
     "nobody-watches": ("mode=choreography", "mode=choreography&watcher_ms=2000"),
     "impatient-watcher": ("mode=choreography&watcher_ms=249", "mode=choreography&watcher_ms=250"),
+    "unheeded-deadline": ("mode=choreography&deadline_ms=9000", "deadline_ms=9000"),
     "retriable-gives-up": ("saga=trip", ""),
 }
 

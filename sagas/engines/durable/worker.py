@@ -35,7 +35,8 @@ sdk_logger.setLevel(logging.ERROR)  # below that it tells of every thought, and 
 
 ENGINE = "durable"
 RUNS_PER_LOOK = 500
-THREADS = 64  # of the SDK's: each activity under way keeps one
+AT_ONCE = 256  # activities of this process: each keeps a thread of the SDK's, and those beyond wait their turn
+SPARE = 8  # threads for orchestrations, which only think
 OVER = (OrchestrationStatus.COMPLETED, OrchestrationStatus.FAILED, OrchestrationStatus.TERMINATED)
 
 T = TypeVar("T")
@@ -88,7 +89,9 @@ class DurableWorker:
     async def _sdk_worker(self, address: str) -> AsyncIterator[None]:
         desk = Desk(self._book, ENGINE)
         activities = Activities(desk, asyncio.get_running_loop())
-        options = ConcurrencyOptions(maximum_thread_pool_workers=THREADS)
+        options = ConcurrencyOptions(
+            maximum_concurrent_activity_work_items=AT_ONCE, maximum_thread_pool_workers=AT_ONCE + SPARE
+        )
         worker = TaskHubGrpcWorker(host_address=address, concurrency_options=options, logger=sdk_logger)
         worker.add_orchestrator(saga_run)
         worker.add_activity(activities.saga_begin)
@@ -124,14 +127,19 @@ class DurableWorker:
             self._told[command.pk] = now
 
     def _start(self, client: TaskHubGrpcClient, run: str) -> None:
-        """Have a run's orchestration started; one that has ended makes room for it."""
+        """Have a run's orchestration started unless it is open; one that has ended makes room for it."""
         policy = messages.OrchestrationIdReusePolicy(replaceableStatus=[status.value for status in OVER])
-        client.schedule_new_orchestration(
-            saga_run,
-            input={"run": run, "patience_ms": self._lease_ms},
-            instance_id=instance_of(run),
-            reuse_id_policy=policy,
-        )
+        try:
+            client.schedule_new_orchestration(
+                saga_run,
+                input={"run": run, "patience_ms": self._lease_ms},
+                instance_id=instance_of(run),
+                reuse_id_policy=policy,
+            )
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.ALREADY_EXISTS:
+                raise
+            logger.debug("durable.open", extra={"run": run})
 
     def _tell(self, client: TaskHubGrpcClient, command: Command) -> None:
         """Bring a command to its run's orchestration; a new one finds it in the database."""
