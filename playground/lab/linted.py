@@ -41,7 +41,7 @@ def linted(scenario: Scenario | None) -> Linted:
         return Linted(state="idle", word="Not checked", first="Something in the form is not readable yet.")
     advice = advise(scenario)
     if not advice:
-        return Linted(state="done", word="Nothing to fear", first="No rule finds fault with these settings.")
+        return Linted(state="done", word="No findings", first="No rule finds fault with these settings.")
     return Linted(
         state=STATES[advice[0].finding.severity],
         word=_counted(advice),

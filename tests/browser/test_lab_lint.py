@@ -19,7 +19,7 @@ def test_findings_follow_the_form_and_nothing_moves(shared_play: Play, reader: R
     page = reader(shared_play.url, viewport={"width": 1440, "height": 900}).open("/lab/")
     page.wait_for_load_state("networkidle")
     said, found = page.locator("#lint-sum"), page.locator("#lint-list li")
-    expect(said).to_contain_text("Nothing to fear")
+    expect(said).to_contain_text("No findings")
     below = page.locator("#plan").bounding_box()
     watch_shifts(page)
     page.get_by_label("Orders at once").fill("4")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
 
 from durabletask.task import ActivityContext
 
 from sagas.engines.desk import Desk
+from sagas.errors import LeaseLost, WorkDied
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -39,5 +43,10 @@ class Activities:
         self._under_way.add(future)
         try:
             return future.result()
+        except (LeaseLost, WorkDied, CancelledError):
+            raise  # of these the orchestration makes what there is to be made
+        except Exception:
+            logger.exception("durable.job-failed")
+            raise
         finally:
             self._under_way.discard(future)

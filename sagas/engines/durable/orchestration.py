@@ -22,7 +22,7 @@ from sagas.engines.jobs import Do, Job
 from sagas.engines.loop import Loop
 from sagas.state import Phase
 
-NAME, ASK, BEGIN, JOB = "saga_run", "ask", "saga_begin", "saga_job"
+ASK, BEGIN, JOB = "ask", "saga_begin", "saga_job"
 AGAIN_MS = 500  # before a failed activity is scheduled again
 EPOCH = datetime(1970, 1, 1)  # an orchestration's time is UTC and says so nowhere
 ENDED = (Phase.COMPLETED, Phase.COMPENSATED)
