@@ -33,7 +33,7 @@ STEPS = [step.name for step in catalog.ORDER.steps]
 CHARGE, PICK, BOOK = STEPS[2:]
 BRIEF = {"max_attempts": 2, "initial_ms": 20, "max_ms": 20}
 QUICK = {"latency_ms": 0, "timeout_ms": 5000, "retry": BRIEF, "compensation_retry": BRIEF}
-SILENT = {**QUICK, "timeout_ms": 500}  # where an answer is to be missed
+SILENT = {**QUICK, "timeout_ms": 2000}  # where an answer is to be missed
 UNDO_FAILS = [fault(BOOK, "decline"), fault(CHARGE, "error", on="compensation", times=2)]
 
 SCENARIOS: Mapping[str, dict[str, Any]] = {
