@@ -42,6 +42,7 @@ TEMPORAL_ADDRESS = os.environ.get("TEMPORAL_ADDRESS") or "127.0.0.1:7233"
 TEMPORAL_NAMESPACE = os.environ.get("TEMPORAL_NAMESPACE") or "default"
 # Workflows that a process keeps in memory; with 0 each thought folds its workflow's history again.
 TEMPORAL_CACHED_WORKFLOWS = whole("TEMPORAL_CACHED_WORKFLOWS", 1000)
+DURABLE_ADDRESS = os.environ.get("DURABLE_ADDRESS", "")  # of a Durable Task backend; without it one in memory
 SAGA_LEASE_SECONDS = number("SAGA_LEASE_SECONDS", LEASE_SECONDS)
 # Who hears of commits in a worker of its own; without Redis nobody outside of its process could.
 SAGA_LISTENERS = ["playground.live.publish"] if os.environ.get("REDIS_URL") else []

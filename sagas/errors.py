@@ -8,13 +8,18 @@ class SagaError(Exception):
 
 
 class DefinitionInvalid(SagaError):
-    """A saga definition that could not be undone, refused when it is made."""
+    """A saga definition that could not be undone, refused when it is made.
+
+    `declared` is what was refused, a `sagas.definition.Declaration`, so that a linter can say
+    all that is wrong with it; None where there was nothing to refuse as a whole.
+    """
 
     def __init__(self, definition: str, reason: str, step: str = "") -> None:
         super().__init__(definition, reason, step)
         self.definition = definition
         self.reason = reason
         self.step = step
+        self.declared: object = None
 
     def __str__(self) -> str:
         place = f"step {self.step!r} of saga {self.definition!r}" if self.step else f"saga {self.definition!r}"

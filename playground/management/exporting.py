@@ -18,7 +18,7 @@ def add_arguments(commands: Any) -> None:
     """Add the command to the others."""
     command: argparse.ArgumentParser = commands.add_parser("export", help="a run as a file")
     command.add_argument("run", help="the id of the run")
-    command.add_argument("--format", required=True, choices=(*export.FORMATS, *export.PLANNED))
+    command.add_argument("--format", required=True, choices=tuple(export.FORMATS))
     command.add_argument("--output", metavar="FILE", help="where to write it (default: standard output)")
 
 
@@ -29,7 +29,7 @@ def handle(out: OutputWrapper, *, run: str, format: str, output: str | None, **o
         file = export.export(run, format)
     except RunUnknown:
         raise CommandError(f"there is no run {run!r} in this SAGA_DATA") from None
-    except (export.NotThereYet, export.ExportRefused, DefinitionUnknown) as error:
+    except (export.ExportRefused, DefinitionUnknown) as error:
         raise CommandError(str(error)) from None
     if output is None:
         if isinstance(file.text, bytes):

@@ -15,7 +15,10 @@ from sagas.errors import EngineMissing
 from sagas.journal import Journal
 
 # Each with the module that its extra of the same name brings along.
-WORKERS = {"temporal": ("sagas.engines.temporal.worker.TemporalWorker", "temporalio")}
+WORKERS = {
+    "temporal": ("sagas.engines.temporal.worker.TemporalWorker", "temporalio"),
+    "durable": ("sagas.engines.durable.worker.DurableWorker", "durabletask"),
+}
 
 
 class EngineWorker(Protocol):

@@ -72,7 +72,7 @@ def test_a_journal_read_again_is_the_run(run: Finished) -> None:
 @pytest.mark.parametrize("form", export.FORMATS)
 def test_the_same_run_gives_the_same_bytes(form: str, runs: dict[str, Finished]) -> None:
     for one in runs.values():
-        if form in ("asl", "temporal") and one.run.scenario.get("mode", "orchestration") != "orchestration":
+        if form in ("asl", "temporal", "durable") and one.run.scenario.get("mode", "orchestration") != "orchestration":
             with pytest.raises(export.ExportRefused, match="drives, and there nobody does"):
                 text_of(one, form)
             continue
@@ -202,6 +202,7 @@ def test_a_file_comes_with_its_name_and_its_type(runs: dict[str, Finished]) -> N
         "pytest": ("text/x-python; charset=utf-8", f"test_run_{run}.py"),
         "asl": ("application/zip", f"run-{run}.asl.zip"),
         "temporal": ("application/zip", f"run-{run}.temporal.zip"),
+        "durable": ("application/zip", f"run-{run}.durable.zip"),
     }
     for form, (content_type, name) in expected.items():
         answer = Client().get(f"/api/runs/{run}/export", {"format": form})
@@ -216,7 +217,6 @@ def test_a_file_comes_with_its_name_and_its_type(runs: dict[str, Finished]) -> N
     [
         ("?format=pdf", 422, "format"),
         ("", 422, "format"),
-        ("?format=durable", 501, "format"),
     ],
 )
 def test_a_format_that_is_not_there_is_named(runs: dict[str, Finished], query: str, status: int, field: str) -> None:
@@ -241,8 +241,6 @@ def test_the_terminal_writes_the_same_file(runs: dict[str, Finished], tmp_path: 
     call_command("saga", "export", run.run.pk, format="mermaid", stdout=out)
     call_command("saga", "export", run.run.pk, format="mermaid", output=str(file))
     assert out.getvalue() == file.read_text(encoding="utf-8") == text_of(run, "mermaid")
-    with pytest.raises(CommandError, match="the format durable is not there yet"):
-        call_command("saga", "export", run.run.pk, format="durable")
     with pytest.raises(CommandError, match="asl is no text: name a file with --output"):
         call_command("saga", "export", run.run.pk, format="asl")
     call_command("saga", "export", run.run.pk, format="asl", output=str(file))

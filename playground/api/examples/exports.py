@@ -14,6 +14,7 @@ BEGINNINGS: Mapping[str, str] = {
     "pytest": '"""Run … of Five Ledgers, as a test: it is run again, and must come to the same.\n…',
     "asl": "PK…",
     "temporal": "PK…",
+    "durable": "PK…",
 }
 
 EXAMPLES: Mapping[str, Sequence[Example]] = {
@@ -28,13 +29,6 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
                 content_type=form.content_type.partition(";")[0],
             )
             for name, form in export.FORMATS.items()
-        ),
-        Example(
-            name="a format that will come",
-            id=RUN,
-            query={"format": "durable"},
-            status=501,
-            answer=problem("format", "the format durable is not there yet; there are journal, …"),
         ),
         Example(
             name="no format at all",

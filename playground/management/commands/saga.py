@@ -15,7 +15,7 @@ from django.core.management import BaseCommand, CommandError
 from rich.console import Console
 
 from playground import worlds
-from playground.management import alert_test, chaos, exporting, grid
+from playground.management import alert_test, chaos, exporting, grid, lint
 from playground.management.printing import entry_line, outcome_line
 from playground.management.scenarios import scenario_from_options
 from sagas import journal
@@ -27,7 +27,7 @@ from sagas.management.ready import need_engine, pace_ms, prepare_databases
 from sagas.models import Run, Saga
 from sagas.worker import Pace, Worker
 
-OTHERS = {"grid": grid, "chaos": chaos, "alert-test": alert_test}  # commands in rooms of their own
+OTHERS = {"grid": grid, "chaos": chaos, "lint": lint, "alert-test": alert_test}  # commands in rooms of their own
 EXIT_CODES = {"completed": 0, "compensated": 3, "needs-operator": 4, "abandoned": 5, "lost": 5}
 INTERRUPTED = 130
 LOOK_SECONDS = 0.1
