@@ -54,6 +54,9 @@ class Run(models.Model):
             models.Index(fields=["-created_at", "-id"], name="run_newest"),
             models.Index(fields=["state", "-created_at", "-id"], name="run_by_state"),
             models.Index(fields=["definition", "-created_at", "-id"], name="run_by_definition"),
+            # The state comes first, though it is always the same: else SQLite takes an index of the state alone and sorts.
+            models.Index(fields=["state", "finished_at_ms"], name="run_old", condition=models.Q(state="finished")),
+            models.Index(fields=["id"], name="run_pruning", condition=models.Q(pruning=True)),
         ]
 
     def __str__(self) -> str:
