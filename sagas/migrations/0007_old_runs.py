@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("sagas", "0005_told_alerts"),
+        ("sagas", "0006_run_engine"),
     ]
 
     operations = [
