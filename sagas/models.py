@@ -59,6 +59,11 @@ class Run(models.Model):
             models.Index(fields=["state", "-created_at", "-id"], name="run_by_state"),
             models.Index(fields=["definition", "-created_at", "-id"], name="run_by_definition"),
             models.Index(fields=["id"], name="run_pruning", condition=models.Q(pruning=True)),
+            models.Index(
+                fields=["forked_from", "-created_at"],
+                name="run_forks",
+                condition=models.Q(forked_from__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
