@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("sagas", "0007_due_runs"),
+        ("sagas", "0008_due_runs"),
     ]
 
     operations = [
