@@ -50,25 +50,39 @@ def _asked(effort: Effort, places: str, environment: Mapping[str, str]) -> Resul
 
 
 def _table(vendor: str, result: Result) -> Table:
-    samples: Mapping[str, Mapping[str, Sequence[float]]] = result["samples"]
-    figures = [
-        Figure(name=name, setting=f"×{factor}", unit="ms", samples=taken)
-        for name, by_factor in samples.items()
-        for factor, taken in by_factor.items()
-    ]
-    ratios = [
-        Ratio(name=name, setting=f"×{factor} / ×1", value=of.value / first.value, goal=FLAT, at_most=True)
-        for name in samples
-        for first, *others in [[f for f in figures if f.name == name]]
-        for factor, of in zip([f for f in samples[name] if f != "1"], others, strict=True)
-    ]
+    figures, ratios = _compared(result["wall"], "ms")
+    own = ("cpu", "ms of CPU") if vendor == "SQLite" else ("pages", "pages")
+    own_figures, own_ratios = _compared(result[own[0]], own[1])
+    figures, ratios = [*figures, *own_figures], [*ratios, *own_ratios]
     notes = [_said(factor, size) for factor, size in result["sizes"].items()]
-    return Table(title=f"Growth, {vendor}", figures=figures, ratios=ratios, notes=notes, extra={"sizes": result["sizes"]})
+    return Table(
+        title=f"Growth, {vendor}", figures=figures, ratios=ratios, notes=notes, extra={"sizes": result["sizes"]}
+    )
+
+
+def _compared(samples: Mapping[str, Mapping[str, Sequence[float]]], unit: str) -> tuple[list[Figure], list[Ratio]]:
+    """Return the figures, and for each larger size its ratio to the smallest."""
+    figures, ratios = [], []
+    for name, by_factor in samples.items():
+        of_name = {f: Figure(name=name, setting=f"x{f}", unit=unit, samples=taken) for f, taken in by_factor.items()}
+        figures += of_name.values()
+        ratios += [
+            Ratio(
+                name=f"{name}, {unit}",
+                setting=f"x{f} / x1",
+                value=of.value / of_name["1"].value,
+                goal=FLAT,
+                at_most=True,
+            )
+            for f, of in of_name.items()
+            if f != "1"
+        ]
+    return figures, ratios
 
 
 def _said(factor: str, size: Mapping[str, float]) -> str:
     return (
-        f"×{factor}: {size['entries']:,} entries of {size['runs']:,} runs, {size['bytes'] / 1e6:,.0f} MB; "
+        f"x{factor}: {size['entries']:,} entries of {size['runs']:,} runs, {size['bytes'] / 1e6:,.0f} MB; "
         f"{size['engine_bytes_per_entry']:.0f} bytes per entry in the engine's database, of which the journal's table "
         f"{size['journal_bytes_per_entry']:.0f}; {size['service_bytes_per_run']:,.0f} bytes per run in the services'"
     )

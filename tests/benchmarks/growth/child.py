@@ -2,7 +2,7 @@
 
 `python -m tests.benchmarks.growth.child --places FOLDER` leaves the filled SQLite sites in FOLDER and finds
 them there the next time; with DATABASE_URL set, `--places` is the URL of a PostgreSQL server. The last line
-is JSON: sizes, and each probe's samples in milliseconds by factor.
+is JSON: sizes, and for `wall`, `cpu` (both in milliseconds) and `pages` each probe's samples by factor.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import django
 
@@ -20,6 +21,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "playground.settings")
 django.setup()
 
 from tests.benchmarks.growth import filling, probes, sites, sizes  # noqa: E402
+from tests.benchmarks.growth.probes import Spent  # noqa: E402
 from tests.benchmarks.growth.sites import Site  # noqa: E402
 
 
@@ -27,8 +29,13 @@ def main(arguments: Sequence[str]) -> int:
     """Measure; return 0."""
     asked = _parser().parse_args(arguments)
     found = [_filled(asked.places, factor, asked.entries) for factor in asked.factors]
-    result = {"sizes": {site.factor: _size(site) for site in found}}
-    result["samples"] = _measured(found, asked.rounds, asked.prune, asked.only)
+    result: dict[str, Any] = {"sizes": {site.factor: _size(site) for site in found}}
+    taken = _measured(found, asked.rounds, asked.prune, asked.only)
+    for clock in Spent._fields:
+        result[clock] = {
+            name: {factor: [getattr(spent, clock) for spent in samples] for factor, samples in of_probe.items()}
+            for name, of_probe in taken.items()
+        }
     for site in found:
         site.close()
     sys.stdout.write(json.dumps(result) + "\n")
@@ -50,20 +57,24 @@ def _size(site: Site) -> dict[str, float]:
         return sizes.read()
 
 
-def _measured(found: Sequence[Site], rounds: int, prune: int, only: str) -> dict[str, dict[int, list[float]]]:
+def _measured(found: Sequence[Site], rounds: int, prune: int, only: Sequence[str]) -> dict[str, dict[int, list[Spent]]]:
     """Return the samples; each probe goes round all sites before the next one, each round from another site on."""
-    samples: dict[str, dict[int, list[float]]] = {}
+    samples: dict[str, dict[int, list[Spent]]] = {}
     for probe in probes.probes(prune):
-        if only not in probe.name:
+        if not any(part in probe.name for part in only):
             continue
-        taken: dict[int, list[float]] = {site.factor: [] for site in found}
+        taken: dict[int, list[Spent]] = {site.factor: [] for site in found}
         for n in range(rounds):
             first = n % len(found)
             for site in [*found[first:], *found[:first]]:
                 with site.entered():
                     taken[site.factor].append(probe.sample())
         samples[probe.name] = taken
-        _say(f"{probe.name}: " + "  ".join(f"x{f} {sorted(s)[len(s) // 2]:.2f} ms" for f, s in taken.items()))
+        middle = {factor: sorted(samples)[len(samples) // 2] for factor, samples in taken.items()}
+        _say(
+            f"{probe.name}: "
+            + "  ".join(f"x{f} {s.wall:.2f} ms ({s.cpu:.2f}) [{s.pages:.0f}]" for f, s in middle.items())
+        )
     return samples
 
 
@@ -79,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--entries", type=int, default=100_000, help="of the smallest journal")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--prune", type=int, default=1000, help="runs to prune in one sample")
-    parser.add_argument("--only", default="", help="a part of the names of what to time")
+    parser.add_argument("--only", nargs="+", default=[""], help="parts of the names of what to time")
     return parser
 
 

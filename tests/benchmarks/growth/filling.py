@@ -97,7 +97,7 @@ class Multiplied:
         )
 
 
-def fill(entries: int, seed: int = 1) -> int:
+def fill(entries: int) -> int:
     """Bring the journal of the open site to about so many entries; return how many runs were added."""
     if not sources():
         _drive()
@@ -106,14 +106,14 @@ def fill(entries: int, seed: int = 1) -> int:
     weight = sum(share for share, _ in originals)
     mean = sum(share * lengths[run] for share, run in originals) / weight
     runs = int(entries / mean)
-    add(originals, runs, seed=seed, unfinished=UNFINISHED)
-    _settle()
+    add(originals, runs, unfinished=UNFINISHED)
+    settle()
     return runs
 
 
-def add(originals: Sequence[tuple[int, str]], runs: int, *, seed: int, unfinished: int = 0, old: bool = False) -> None:
+def add(originals: Sequence[tuple[int, str]], runs: int, *, unfinished: int = 0, old: bool = False) -> None:
     """Add copies of finished runs, and of the first source some that are in the middle; `old` ones are the first to go."""
-    copies = list(_planned(originals, runs, seed, unfinished, old))
+    copies = list(_planned(originals, runs, unfinished, old))
     for alias in ("default", *SERVICES):
         tables = _of_runs() if alias == "default" else _of_worlds(alias)
         with connections[alias].cursor() as cursor:
@@ -154,10 +154,8 @@ def _drive() -> None:
         Run.objects.filter(pk=run).update(**held, created_at=now.replace(microsecond=n))
 
 
-def _planned(
-    originals: Sequence[tuple[int, str]], runs: int, seed: int, unfinished: int, old: bool
-) -> Iterator[Copy]:
-    chance = random.Random(seed)
+def _planned(originals: Sequence[tuple[int, str]], runs: int, unfinished: int, old: bool) -> Iterator[Copy]:
+    chance = random.Random()
     shares, ids = zip(*originals, strict=True)
     began_ms = dict(Run.objects.filter(pk__in=ids).values_list("pk", "created_at"))
     now, total = int(time.time()), runs + unfinished
@@ -221,7 +219,7 @@ def _models(alias: str) -> list[type[models.Model]]:
     return [*own, *service.records]
 
 
-def _settle() -> None:
+def settle() -> None:
     """Leave the databases as a site finds them that has grown slowly."""
     for alias in ("default", *SERVICES):
         with connections[alias].cursor() as cursor:

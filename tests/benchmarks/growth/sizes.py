@@ -43,7 +43,7 @@ def _bytes_of_table(table: str) -> int:
     with connections["default"].cursor() as cursor:
         if vendor() == "sqlite":
             cursor.execute(
-                "SELECT SUM(pgsize) FROM dbstat WHERE aggregate AND name IN "
+                "SELECT SUM(pgsize) FROM dbstat WHERE aggregate = TRUE AND name IN "
                 "(SELECT name FROM sqlite_master WHERE tbl_name = %s)",
                 [table],
             )
