@@ -75,7 +75,7 @@ def _compared(samples: Mapping[str, Mapping[str, Sequence[float]]], unit: str) -
                 at_most=True,
             )
             for f, of in of_name.items()
-            if f != "1"
+            if f != "1" and of_name["1"].value  # some ask PostgreSQL for no page at all
         ]
     return figures, ratios
 
