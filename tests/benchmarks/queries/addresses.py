@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from channels.testing import WebsocketCommunicator
@@ -27,6 +28,7 @@ from tests.benchmarks.growth import filling
 from tests.engine import finish, leave_alone, scenario
 
 SOCKET_SECONDS = 20
+HISTORY = Path(__file__).resolve().parent.parent.parent / "data" / "histories" / "asl-completed.json"
 FILTERS: Mapping[str, tuple[str, ...]] = {
     "sagas/run": ("state=running", "state=finished", "definition=order", "age=1h", "age=older"),
     "sagas/saga": ("state=needs-operator", "definition=order", "step=charge-payment", "outcome=failed", "q=ord-8412"),
@@ -61,6 +63,7 @@ class Subjects:
 def everything(of: Subjects) -> Iterator[Asked]:
     """Yield all of it, what changes nothing first."""
     yield from _pages(of)
+    yield from _imports(of)
     yield from _api(of)
     yield from _admin(of)
     yield from _sockets(of)
@@ -106,6 +109,15 @@ def _pages(of: Subjects) -> Iterator[Asked]:
     yield _get(of, "Pages", "/s/SLUG/card.png", f"{slug}card.png", "short-card")
     yield _get(of, "Pages", "/styles/…", sheet[0], "styles")
     yield _get(of, "Pages", "/lab/thousand/", "/lab/thousand/?orders=0", "lab-thousand", also=400)  # and counts nothing
+
+
+def _imports(of: Subjects) -> Iterator[Asked]:
+    history = {"platform": "asl", "history": HISTORY.read_text()}
+    kept = of.client.post("/import/", history).headers["Location"]
+    yield _get(of, "Imports", "/import/", "/import/", "import")
+    yield _form(of, "/import/", "/import/", history, "import")
+    yield _get(of, "Imports", "/import/IMPORT/", kept, "imported")
+    yield _get(of, "Imports", "/import/IMPORT/scenes", f"{kept}scenes", "imported-scenes")
 
 
 def _api(of: Subjects) -> Iterator[Asked]:
