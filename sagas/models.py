@@ -50,10 +50,20 @@ class Run(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["leased_until"], name="run_due", condition=models.Q(state="running")),
+            # Where the state comes first though it is always the same, SQLite would else take an index of the state alone.
+            models.Index(
+                fields=["state", "leased_until"], name="run_due", condition=models.Q(state="running", engine="")
+            ),
+            models.Index(fields=["state", "finished_at_ms"], name="run_old", condition=models.Q(state="finished")),
             models.Index(fields=["-created_at", "-id"], name="run_newest"),
             models.Index(fields=["state", "-created_at", "-id"], name="run_by_state"),
             models.Index(fields=["definition", "-created_at", "-id"], name="run_by_definition"),
+            models.Index(fields=["id"], name="run_pruning", condition=models.Q(pruning=True)),
+            models.Index(
+                fields=["forked_from", "-created_at"],
+                name="run_forks",
+                condition=models.Q(forked_from__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

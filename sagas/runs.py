@@ -190,7 +190,7 @@ def _waiting_saga(saga_id: str, kind: str) -> Saga:
         raise RunUnknown("saga", saga_id)
     if saga.state != "needs-operator":
         raise CommandRefused(kind, saga.state)
-    if under_way := Command.objects.filter(saga=saga_id, handled_seq=None).first():
+    if under_way := Command.objects.filter(run=saga.run_id, saga=saga_id, handled_seq=None).first():
         raise CommandRefused(kind, saga.state, f"a {under_way.kind} is under way")
     if kind != RETRY:
         definition = catalog.definition(saga.run.definition, saga.run.version)

@@ -13,6 +13,7 @@ import socket
 import stat
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,11 +27,15 @@ FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
 
 
 class Postgres:
-    """One server with a cluster of its own; `with Postgres() as server` starts and stops it."""
+    """One server with a cluster of its own; `with Postgres() as server` starts and stops it.
+
+    `settings` are `name=value`; `Postgres(())` is as durable as PostgreSQL is out of the box.
+    """
 
     url: str
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Sequence[str] = FAST) -> None:
+        self._settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix="sagas-pg-"))
         self._as_user: dict[str, Any] = {"cwd": self.folder, "check": True}
         if os.geteuid() == 0:
@@ -43,7 +48,7 @@ class Postgres:
         self._run("initdb", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
         port = _free_port()
         options = ["-k", str(self.folder), "-c", "listen_addresses=127.0.0.1", "-c", f"port={port}"]
-        for setting in FAST:
+        for setting in self._settings:
             options += ["-c", setting]
         log = self.folder / "log"
         try:
