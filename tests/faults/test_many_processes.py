@@ -143,6 +143,7 @@ class Fleet:
     def __init__(self, yard: Yard, stack: ExitStack, **environment: str) -> None:
         self._yard, self._stack, self._environment = yard, stack, environment
         self.hands: list[Hand] = []
+        self.busy: dict[str, set[str]] = {}
 
     def join(self, *program: str) -> Hand:
         hand = self._stack.enter_context(Hand(self._yard, *program, **self._environment))
@@ -157,22 +158,29 @@ class Fleet:
         self.hands.remove(hand)
         hand.stop()
 
+    def look(self, runs: Sequence[str]) -> int:
+        """Return of how many workers it was seen by now that they held one of these runs; another first one is another wave."""
+        held = Run.objects.filter(pk__in=runs).exclude(lease_owner="").values_list("lease_owner", flat=True)
+        self.busy.setdefault(runs[0], set()).update(held)
+        return len(self.busy[runs[0]])
+
     def share(self, runs: Sequence[str]) -> None:
         """Return once every worker was seen to hold one of these runs."""
-        want, owners = len(self.hands), set[str]()
-        held = Run.objects.filter(pk__in=runs).exclude(lease_owner="").values_list("lease_owner", flat=True)
+        want = len(self.hands)
+        until(lambda: self.look(runs) >= want, lambda: f"of {want} workers only {self.busy[runs[0]]} had work")
 
-        def all_of_them() -> bool:
-            owners.update(held.all())
-            return len(owners) >= want
-
-        until(all_of_them, lambda: f"of {want} workers only {owners} had work")
-
-
-def wave_at(doors: Sequence[Play], number: int) -> list[str]:
-    """Return new runs of every scenario, started at all doors in turn."""
-    kinds = list(SCENARIOS.values())
-    return [started(doors[n % len(doors)], {**LONG, **kinds[n % len(kinds)]}) for n in range(number)]
+    def wave(self, doors: Sequence[Play], number: int) -> list[str]:
+        """Return new runs: of the old version started at all doors in turn, and of the new one where it is worked for."""
+        runs, kinds = list[str](), list(SCENARIOS.values())
+        for n in range(number):
+            runs.append(started(doors[n % len(doors)], {**LONG, **kinds[n % len(kinds)]}))
+            self.look(runs)
+        if any(hand.process.args[1:] == list(NEW) for hand in self.hands):
+            with having(1, 2):
+                for n in range(number):
+                    runs.append(self._yard.create({**LONG, **kinds[n % len(kinds)]}))
+                    self.look(runs)
+        return runs
 
 
 @pytest.mark.torture
@@ -188,10 +196,7 @@ def test_four_workers_come_go_die_and_are_upgraded_under_load_and_nothing_is_los
         for _ in range(4):
             fleet.join(*OLD)
         for change in (none, killed, left, upgraded, killed, upgraded, left, upgraded):
-            wave = wave_at(doors, 34)
-            if any(hand.process.args[1:] == list(NEW) for hand in fleet.hands):
-                with having(1, 2):
-                    wave += [postgres_yard.create({**LONG, **kind}) for kind in list(SCENARIOS.values()) * 6]
+            wave = fleet.wave(doors, 26)
             runs += wave
             fleet.share(wave)
             change(fleet)
