@@ -170,16 +170,14 @@ class Fleet:
         until(lambda: self.look(runs) >= want, lambda: f"of {want} workers only {self.busy[runs[0]]} had work")
 
     def wave(self, doors: Sequence[Play], number: int) -> list[str]:
-        """Return new runs: of the old version started at all doors in turn, and of the new one where it is worked for."""
-        runs, kinds = list[str](), list(SCENARIOS.values())
-        for n in range(number):
-            runs.append(started(doors[n % len(doors)], {**LONG, **kinds[n % len(kinds)]}))
-            self.look(runs)
-        if any(hand.process.args[1:] == list(NEW) for hand in self.hands):
-            with having(1, 2):
-                for n in range(number):
-                    runs.append(self._yard.create({**LONG, **kinds[n % len(kinds)]}))
-                    self.look(runs)
+        """Return new runs: one at each door, the others here; of the new version as well where somebody has it."""
+        runs = [started(door, LONG) for door in doors]
+        is_new_here = any(hand.process.args[1:] == list(NEW) for hand in self.hands)
+        for version in (1, 2) if is_new_here else (1,):
+            for n in range(number):
+                with having(version):
+                    runs.append(self._yard.create({**LONG, **list(SCENARIOS.values())[n % len(SCENARIOS)]}))
+                self.look(runs)
         return runs
 
 
