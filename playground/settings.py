@@ -6,6 +6,7 @@ Nothing here opens a database, and a folder that cannot be written stops nothing
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,9 @@ DURABLE_ADDRESS = os.environ.get("DURABLE_ADDRESS", "")  # of a Durable Task bac
 SAGA_LEASE_SECONDS = number("SAGA_LEASE_SECONDS", LEASE_SECONDS)
 # Who hears of commits in a worker of its own; without Redis nobody outside of its process could.
 SAGA_LISTENERS = ["playground.live.publish"] if os.environ.get("REDIS_URL") else []
+SAGA_BELL = "playground.bell.bell" if os.environ.get("REDIS_URL") else ""  # who calls workers of other processes
 SAGA_POLL_SECONDS = number("SAGA_POLL_SECONDS", 1.0)
+SAGA_STRAND_SECONDS = number("SAGA_STRAND_SECONDS", 60.0)  # that no live worker has had a run's definition
 # Who is told of a saga that waits for a person (`sagas.alerts`); links in what is told begin with the site's address.
 SAGA_ALERT_WEBHOOK = os.environ.get("SAGA_ALERT_WEBHOOK", "")
 SAGA_ALERT_SECRET = os.environ.get("SAGA_ALERT_SECRET", "")
@@ -63,7 +66,8 @@ ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
-    "daphne",
+    # Only its own `runserver` needs to be an app; the server that `play` starts does not, and workers have no use for Twisted.
+    *(["daphne"] if "runserver" in sys.argv else []),
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

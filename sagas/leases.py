@@ -6,7 +6,7 @@ write of its own refused. No row is ever locked for longer than one statement.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from django.db.models import F
@@ -24,17 +24,33 @@ class Lease:
     epoch: int
 
 
-def claim_due(owner: str, now: int, lease_ms: int, limit: int, only: str = "") -> list[Lease]:
+def claim_due(
+    owner: str,
+    now: int,
+    lease_ms: int,
+    limit: int,
+    only: str = "",
+    *,
+    but: Collection[tuple[str, int]] = (),
+    portion: Callable[[int], int] | None = None,
+) -> list[Lease]:
     """Return leases on up to `limit` runs that can move and that nobody holds.
 
     A run can move while it is running, or when a command waits for it; one of an engine elsewhere
-    is that engine's. `now` is in milliseconds since the epoch. `only` narrows the search to one run.
+    is that engine's. `now` is in milliseconds since the epoch. `only` narrows the search to one run;
+    runs of the definitions and versions in `but` are passed over. `portion` says how many to take of
+    so many that are due.
     """
-    seen = _due(now, limit, only)
+    seen = _due(now, limit, only, but)
     if not seen:
         return []
+    wanted = seen if portion is None else seen[: portion(len(seen))]
     with atomic("default"):
-        return [lease for run, epoch in seen if (lease := _take(run, epoch, owner, now, lease_ms))]
+        # What another one is about to claim is passed over, not waited for; SQLite has one writer at a time anyway.
+        free = Run.objects.filter(pk__in=wanted, leased_until__lte=now).select_for_update(skip_locked=True)
+        found = dict(free.values_list("pk", "lease_epoch"))
+        order = [run for run in wanted if run in found]
+        return [lease for run in order if (lease := _take(run, found[run], owner, now, lease_ms))]
 
 
 def take_over(lease: Lease, owner: str, now: int, lease_ms: int) -> Lease | None:
@@ -60,19 +76,26 @@ def hold(run: str, owner: str) -> Lease:
 
 def renew(owner: str, runs: Iterable[str], now: int, lease_ms: int) -> set[str]:
     """Extend leases; return the runs that are still this owner's."""
-    mine = Run.objects.filter(pk__in=list(runs), lease_owner=owner)
     with atomic("default"):
+        mine = Run.objects.filter(pk__in=_locked(owner, runs))
         mine.update(leased_until=now + lease_ms)
         return set(mine.values_list("pk", flat=True))
 
 
 def release(owner: str, runs: Iterable[str]) -> None:
     """Give leases back, so that another worker may claim the runs at once."""
-    Run.objects.filter(pk__in=list(runs), lease_owner=owner).update(leased_until=0, lease_owner="")
+    with atomic("default"):
+        Run.objects.filter(pk__in=_locked(owner, runs)).update(leased_until=0, lease_owner="")
 
 
-def _due(now: int, limit: int, only: str) -> list[tuple[str, int]]:
-    """Return ids and epochs of runs that can move, those first that wait longest.
+def _locked(owner: str, runs: Iterable[str]) -> list[str]:
+    """Return those of some runs that are this owner's, locked in the order in which the journal locks them."""
+    mine = Run.objects.filter(pk__in=list(runs), lease_owner=owner).order_by("pk")
+    return list(mine.select_for_update().values_list("pk", flat=True))
+
+
+def _due(now: int, limit: int, only: str, but: Collection[tuple[str, int]]) -> list[str]:
+    """Return ids of runs that can move, those first that wait longest.
 
     Two questions, since no index answers an OR of both; neither looks at the runs that are over.
     """
@@ -80,11 +103,13 @@ def _due(now: int, limit: int, only: str) -> list[tuple[str, int]]:
     asked = Command.objects.filter(handled_seq=None)
     if only:
         free, asked = free.filter(pk=only), asked.filter(run=only)
+    for name, version in but:
+        free = free.exclude(definition=name, version=version)
     running = free.filter(state=Run.State.RUNNING).order_by("leased_until")
-    found = set(running.values_list("leased_until", "pk", "lease_epoch")[:limit])
+    found = set(running.values_list("leased_until", "pk")[:limit])
     if runs := list(asked.values_list("run_id", flat=True).distinct()):
-        found.update(free.filter(pk__in=runs).values_list("leased_until", "pk", "lease_epoch"))
-    return [(run, epoch) for _, run, epoch in sorted(found)[:limit]]
+        found.update(free.filter(pk__in=runs).values_list("leased_until", "pk"))
+    return [run for _, run in sorted(found)[:limit]]
 
 
 def _take(run: str, epoch: int, owner: str, now: int, lease_ms: int, was: str = "") -> Lease | None:

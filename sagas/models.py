@@ -207,6 +207,21 @@ class JournalEntry(models.Model):
         )
 
 
+class LiveWorker(models.Model):
+    """A worker that said it was alive, and counts as such until `until_ms` (milliseconds since the epoch).
+
+    `driving` is its number of runs, `versions` a list of `[definition, version]` that it has (`sagas.crew`).
+    """
+
+    owner = models.CharField(primary_key=True, max_length=100)
+    until_ms = models.BigIntegerField()
+    driving = models.PositiveIntegerField(default=0)
+    versions = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return self.owner
+
+
 class Alert(models.Model):
     """A saga that waits for a person. Raised with its `saga-needs-operator`, resolved when someone acts.
 

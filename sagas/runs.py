@@ -14,7 +14,7 @@ from typing import Any
 
 from django.conf import settings
 
-from sagas import catalog, journal
+from sagas import bells, catalog, journal
 from sagas.databases import atomic, on_commit
 from sagas.decider import key_of
 from sagas.definition import SagaDefinition
@@ -144,9 +144,16 @@ def release_lock(saga_id: str, record: str, *, who: str, why: str, saw: int = 0)
 
 
 def wake(run_id: str) -> None:
-    """Tell the workers of this process that a run has something to do."""
+    """Tell the workers of this process, and those who hear the bell, that a run has something to do."""
     for waker in list(_wakers):
         waker(run_id)
+    call_others(run_id)
+
+
+def call_others(run_id: str = "") -> None:
+    """Tell a worker of another process, where there is a bell, that a run has something to do, or some run has."""
+    if bell := bells.bell():
+        bell.ring(run_id)
 
 
 def _ask(

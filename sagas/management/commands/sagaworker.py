@@ -13,8 +13,8 @@ from django.utils.module_loading import import_string
 from sagas.clock import cancel_and_wait, spawn
 from sagas.engines import chosen
 from sagas.journal import Journal
-from sagas.management.ready import need_engine, need_webhook, pace_ms, prepare_databases
-from sagas.worker import Pace, Worker
+from sagas.management.ready import need_engine, need_webhook, pace, prepare_databases
+from sagas.worker import Worker
 
 
 class Command(BaseCommand):
@@ -33,10 +33,10 @@ class Command(BaseCommand):
         for path in settings.SAGA_LISTENERS:
             journal.listen(import_string(path))
         journal.start()
-        pace = Pace(lease_ms=pace_ms("SAGA_LEASE_SECONDS"), poll_ms=pace_ms("SAGA_POLL_SECONDS"))
-        worker = Worker(journal, pace=pace)
+        mine = pace()
+        worker = Worker(journal, pace=mine)
         working = asyncio.create_task(worker.run(), name="worker")
-        elsewhere = chosen.worker(journal, lease_ms=pace.lease_ms, poll_ms=pace.poll_ms)
+        elsewhere = chosen.worker(journal, lease_ms=mine.lease_ms, poll_ms=mine.poll_ms)
         beside = [spawn(elsewhere.run(), "engine elsewhere")] if elsewhere else []
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, working.cancel)
