@@ -20,7 +20,7 @@ PEERS_NPM := tests/benchmarks/peers/package-lock.json
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: setup play test torture mutants bench rules lint fmt lock audit clean
+.PHONY: setup play test test-postgres torture mutants bench rules lint fmt lock audit clean
 
 setup: $(STAMP)
 	@echo "Ready: make play, make test."
@@ -29,10 +29,14 @@ play: $(STAMP)
 	$(BIN)/python manage.py play --host "$(HOST)" --port "$(PORT)"
 
 test: $(STAMP) $(CHROMIUM) $(NODE) lint
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m tests.on_postgres both -n $(WORKERS) --dist loadfile
+
+# All tests of the ordinary suite that touch a database or a socket, on PostgreSQL with Redis between processes.
+test-postgres: $(STAMP) $(CHROMIUM)
+	$(BIN)/python -m tests.on_postgres -n $(WORKERS) --dist loadfile tests/integration tests/faults tests/fuzz tests/browser
 
 # Killed, paused and cut off for real, many times over; says at its end what was survived.
-torture: $(STAMP)
+torture: $(STAMP) test-postgres
 	$(BIN)/pytest -n 2 --dist loadfile -m torture
 
 # Breaks every rule on purpose and sees whether its test notices; RULE="7 19" only these.

@@ -9,6 +9,11 @@ from typing import Any
 MAX_BODY = 64 * 1024  # bytes
 TOO_LARGE = f"a body holds at most {MAX_BODY} bytes"
 
+IN_JSON = ("/api/", "/services/")  # addresses whose refusals are JSON
+
+MAX_HISTORY = 512 * 1024  # bytes of a form with a history in it, which is somebody else's and as long as it is
+HISTORIES = "/import/"
+
 Asgi = Callable[[Any, Any, Any], Awaitable[Any]]
 
 
@@ -21,7 +26,8 @@ class Bounded:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         if scope["type"] != "http":
             return await self._inner(scope, receive, send)
-        if _announced(scope) > MAX_BODY:
+        most = most_at(scope["path"])
+        if _announced(scope) > most:
             return await _refuse(scope, send)
         body, more = bytearray(), True
         while more:
@@ -30,9 +36,14 @@ class Bounded:
                 return None
             body += message.get("body", b"")
             more = message.get("more_body", False)
-            if len(body) > MAX_BODY:
+            if len(body) > most:
                 return await _refuse(scope, send)
         return await self._inner(scope, _replay(bytes(body), receive), send)
+
+
+def most_at(path: str) -> int:
+    """Return how many bytes a body for this address may have."""
+    return MAX_HISTORY if path == HISTORIES else MAX_BODY
 
 
 def _announced(scope: Any) -> int:
@@ -56,10 +67,11 @@ def _replay(body: bytes, receive: Any) -> Any:
 
 
 async def _refuse(scope: Any, send: Any) -> None:
-    if scope["path"].startswith("/api/"):
-        text, kind = json.dumps({"errors": [{"field": "", "message": TOO_LARGE}]}), b"application/json"
+    said = f"a body holds at most {most_at(scope['path'])} bytes"
+    if scope["path"].startswith(IN_JSON):
+        text, kind = json.dumps({"errors": [{"field": "", "message": said}]}), b"application/json"
     else:
-        text, kind = f"{TOO_LARGE.capitalize()}.\n", b"text/plain; charset=utf-8"
+        text, kind = f"{said.capitalize()}.\n", b"text/plain; charset=utf-8"
     headers = [(b"content-type", kind), (b"content-length", b"%d" % len(text)), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
     await send({"type": "http.response.body", "body": text.encode()})

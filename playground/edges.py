@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from playground.bodies import MAX_BODY
+from playground.bodies import most_at
 
 MAX_SAID = 4096  # bytes of one frame of a socket; a client has nothing to say but what it has shown
 
@@ -14,7 +14,8 @@ def cap_bodies() -> None:
     from daphne.http_protocol import WebRequest
 
     def keep_the_beginning(request: Any, data: bytes) -> None:
-        room = MAX_BODY + 1 - request.content.tell()
+        path = getattr(request.channel, "_path", b"").partition(b"?")[0].decode("latin-1")
+        room = most_at(path) + 1 - request.content.tell()
         if room > 0:
             request.content.write(data[:room])
 

@@ -15,6 +15,7 @@ from playground import live
 from playground.housekeeping import keep_house
 from sagas import catalog
 from sagas.clock import cancel_and_wait, spawn
+from sagas.engines import chosen
 from sagas.journal import Journal
 from sagas.worker import Pace, Worker
 
@@ -28,6 +29,7 @@ class Embedded:
         self._journal = Journal()
         self._journal.listen(live.publish)
         self.worker = Worker(self._journal, pace=pace)
+        self._elsewhere = chosen.worker(self._journal, lease_ms=pace.lease_ms, poll_ms=pace.poll_ms)
         self._task: asyncio.Task[None] | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop, on_death: Callable[[BaseException], None]) -> None:
@@ -42,11 +44,14 @@ class Embedded:
 
     async def _work(self) -> None:
         self._journal.start()
-        keeping = [spawn(keep_house(), "keep house")] if settings.SAGA_PUBLIC else []
+        beside = [spawn(keep_house(), "keep house")] if settings.SAGA_PUBLIC else []
+        working = [spawn(each.run(), "worker") for each in (self.worker, self._elsewhere) if each is not None]
         try:
-            await self.worker.run()
+            ended, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
         finally:
-            await cancel_and_wait(*keeping)
+            await cancel_and_wait(*beside, *working)
 
     async def stop(self) -> None:
         """Give every lease back, write what is waiting, end the services' threads."""

@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 LEASE_SECONDS = 5.0
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}  # seconds
+MIN_TOKEN = 16  # characters
 
 
 def flag(name: str) -> bool:
@@ -31,6 +32,22 @@ def words(name: str, default: str = "") -> list[str]:
 def number(name: str, default: float) -> float:
     """Return a variable as a number. Raises ValueError when it is none."""
     return float(os.environ.get(name) or default)
+
+
+def engine(name: str, *elsewhere: str) -> str:
+    """Return which engine elsewhere a variable names, "" for `builtin` or none. Raises ImproperlyConfigured otherwise."""
+    value = os.environ.get(name) or "builtin"
+    if value not in ("builtin", *elsewhere):
+        raise ImproperlyConfigured(f"{name} must be {', '.join(elsewhere)} or builtin, not {value!r}")
+    return "" if value == "builtin" else value
+
+
+def whole(name: str, default: int) -> int:
+    """Return a variable as a whole number from 0. Raises ImproperlyConfigured when it is none."""
+    text = os.environ.get(name) or str(default)
+    if not re.fullmatch(r"\d{1,9}", text):
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {text!r}")
+    return int(text)
 
 
 def folder(path: Path) -> Path:
@@ -95,6 +112,14 @@ def secret_key(path: Path, public: bool) -> str:
         return path.read_text()
     except OSError:
         return key
+
+
+def token(name: str) -> str:
+    """Return a variable that opens a door, or "". Raises ImproperlyConfigured when it could be guessed."""
+    text = os.environ.get(name, "")
+    if text and not (len(text) >= MIN_TOKEN and text.isascii() and text.isprintable() and " " not in text):
+        raise ImproperlyConfigured(f"{name} must be at least {MIN_TOKEN} printable ASCII characters without a space")
+    return text
 
 
 def database(alias: str, data: Path) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 
-from playground import onedb
+from playground import imported, onedb
 from playground.models import ApiAnswer
+from playground.services import worlds
 from sagas.errors import CommandRefused, RunUnknown
 from sagas.models import Run
 from sagas.pausing import RESUME
@@ -58,7 +59,11 @@ async def tidy() -> int:
 
 def drop(finished_before_ms: int, batch: int = RUNS_AT_A_TIME) -> Iterator[int]:
     """Drop the runs that finished before a moment and the API's answers of that age; yield how many runs went."""
-    yield from prune(finished_before_ms, time.time_ns() // 1_000_000, also=[onedb.forget], batch=batch)
+    yield from prune(
+        finished_before_ms, time.time_ns() // 1_000_000, also=[onedb.forget, worlds.forget_calls], batch=batch
+    )
+    worlds.drop(finished_before_ms)
+    imported.drop(finished_before_ms)
     ApiAnswer.objects.filter(created_at__lt=datetime.fromtimestamp(finished_before_ms / 1000, UTC)).delete()
 
 

@@ -52,6 +52,7 @@ FORKS = Limit("fork", "forks", 6, 60)
 LINKS = Limit("link", "short links", 30, 1000, HOUR)
 THOUSANDS = Limit("thousand", "thousands to count", 6, 30)
 TRIALS = Limit("trial", "races and maps", 60, 600)  # an answer holds 25 of the 200 races, or one map
+IMPORTS = Limit("import", "imports", 20, 200, HOUR)
 ASKS = Limit("ask", "requests that change something", 120, 1200)
 LOGINS = Limit("login", "attempts to log in", 10, 1000, HOUR // 4)
 LOGINS_AS_ONE = Limit("login-as", "attempts to log in", 20, 1000, HOUR // 4)  # counted by user name

@@ -105,3 +105,59 @@ class OneCheckout(models.Model):
 
     def __str__(self) -> str:
         return f"{self.world}: {self.wrote} writes, {f'broke at {self.broke_at}' if self.broke_at else 'committed'}"
+
+
+class OutsideWorld(models.Model):
+    """A world that somebody elsewhere drives a saga in, and what it was opened with; see `playground.services`."""
+
+    id = models.CharField(primary_key=True, max_length=16)
+    version = models.PositiveIntegerField()
+    scenario = models.JSONField()
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class CallCount(models.Model):
+    """How many requests of one step and direction have come for an order of a world where things go wrong."""
+
+    world = models.CharField(max_length=16)
+    order = models.CharField(max_length=64)
+    step = models.CharField(max_length=100)
+    op = models.CharField(max_length=16)
+    n = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["world", "order", "step", "op"], name="call_count_of")]
+
+    def __str__(self) -> str:
+        return f"{self.step} {self.op} of {self.order}: {self.n}"
+
+
+class LateCall(models.Model):
+    """A request that is still on its way to a service."""
+
+    world = models.CharField(max_length=16, db_index=True)
+    order = models.CharField(max_length=64)
+    service = models.CharField(max_length=64)
+    command = models.CharField(max_length=100)
+    key = models.CharField(max_length=200)
+    body = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"{self.command} of {self.order}"
+
+
+class ImportedHistory(models.Model):
+    """An execution of a saga elsewhere, opened here to be read; see `playground.imports`.
+
+    `told` is what its history tells, and nothing else of what was uploaded. The id is that value's hash.
+    """
+
+    id = models.CharField(primary_key=True, max_length=16)
+    told = models.JSONField()
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    def __str__(self) -> str:
+        return self.id

@@ -22,6 +22,7 @@ from sagas.plan import RunPlan, plan_from_json
 SPEEDS = (("0.5", "½"), ("1", "1"), ("2", "2"), ("4", "4"))
 FORKS_SHOWN = 5
 EXPORTS = ("journal", "mermaid", "otlp", "pytest")
+EXPORTS_DRIVEN = ("asl", "temporal", "durable")  # for drivers elsewhere: where nobody drives there is nothing to write
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def _addresses(told: Told) -> dict[str, Any]:
         "scenes": f"/api/runs/{run}/scenes",
         "fork": reverse("run-fork", args=[run]),
         "export": f"/api/runs/{run}/export?format=",
-        "exports": EXPORTS,
+        "exports": (*EXPORTS, *(EXPORTS_DRIVEN if told.plan.mode == "orchestration" else ())),
     }
 
 

@@ -6,6 +6,7 @@ Nothing here opens a database, and a folder that cannot be written stops nothing
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ from playground.environment import (
     age,
     database,
     debug,
+    engine,
     flag,
     folder,
     networks,
     number,
     secret_key,
+    token,
+    whole,
     words,
 )
 
@@ -33,15 +37,27 @@ SAGA_DATA = folder(Path(os.environ.get("SAGA_DATA") or BASE_DIR / "var").resolve
 SAGA_PUBLIC = flag("SAGA_PUBLIC")
 SAGA_KEEP_SECONDS = age("SAGA_KEEP", "7d")  # after which a public site drops a finished run
 SAGA_TRUSTED_PROXIES = networks("SAGA_TRUSTED_PROXIES")  # whose X-Forwarded-For and -Proto are believed
+# Who drives new runs: an engine elsewhere (`sagas.engines`), or "", this project's own workers (`builtin`).
+SAGA_ENGINE = engine("SAGA_ENGINE", "temporal", "durable")
+TEMPORAL_ADDRESS = os.environ.get("TEMPORAL_ADDRESS") or "127.0.0.1:7233"
+TEMPORAL_NAMESPACE = os.environ.get("TEMPORAL_NAMESPACE") or "default"
+# Workflows that a process keeps in memory; with 0 each thought folds its workflow's history again.
+TEMPORAL_CACHED_WORKFLOWS = whole("TEMPORAL_CACHED_WORKFLOWS", 1000)
+DURABLE_ADDRESS = os.environ.get("DURABLE_ADDRESS", "")  # of a Durable Task backend; without it one in memory
 SAGA_LEASE_SECONDS = number("SAGA_LEASE_SECONDS", LEASE_SECONDS)
 # Who hears of commits in a worker of its own; without Redis nobody outside of its process could.
 SAGA_LISTENERS = ["playground.live.publish"] if os.environ.get("REDIS_URL") else []
+SAGA_BELL = "playground.bell.bell" if os.environ.get("REDIS_URL") else ""  # who calls workers of other processes
 SAGA_POLL_SECONDS = number("SAGA_POLL_SECONDS", 1.0)
+SAGA_STRAND_SECONDS = number("SAGA_STRAND_SECONDS", 60.0)  # that no live worker has had a run's definition
 # Who is told of a saga that waits for a person (`sagas.alerts`); links in what is told begin with the site's address.
 SAGA_ALERT_WEBHOOK = os.environ.get("SAGA_ALERT_WEBHOOK", "")
 SAGA_ALERT_SECRET = os.environ.get("SAGA_ALERT_SECRET", "")
 SAGA_ALERT_TIMEOUT_SECONDS = number("SAGA_ALERT_TIMEOUT_SECONDS", 10.0)
 SAGA_ALERT_RETRY_SECONDS = number("SAGA_ALERT_RETRY_SECONDS", 1.0)
+SAGA_SERVICES_TOKEN = token(
+    "SAGA_SERVICES_TOKEN"
+)  # opens the services to drivers elsewhere; without it there is no door
 SAGA_SITE_URL = os.environ.get("SAGA_SITE_URL", "")
 
 SECRET_KEY = secret_key(SAGA_DATA / "secret_key", SAGA_PUBLIC)
@@ -50,7 +66,8 @@ ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
-    "daphne",
+    # Only its own `runserver` needs to be an app; the server that `play` starts does not, and workers have no use for Twisted.
+    *(["daphne"] if "runserver" in sys.argv else []),
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -150,7 +167,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if SAGA_PUBLIC else 0  # a year
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SAGA_PUBLIC
 SILENCED_SYSTEM_CHECKS = ["security.W008"]  # `playground.refusals.Tls` redirects, and knows who needs no TLS
 SECURE_REFERRER_POLICY = SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # bytes, as `playground.bodies` has it
+DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024  # bytes, of the longest body that `playground.bodies` lets through
 
 USE_TZ = True
 TIME_ZONE = "UTC"

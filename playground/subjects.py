@@ -49,7 +49,8 @@ def of_run(run_id: str, *, saga_id: str = "", at: int | None = None) -> Subject:
     """Return a run as it was after entry `at`; None is its last one. Raises RunUnknown."""
     run, saga = one = found.find(run_id, saga_id)
     fold = one.fold()
-    for entry in journal.read_all(run_id)[:at]:
+    told = journal.read_all(run_id) if at is None else journal.read(run_id, limit=at)
+    for entry in told:
         fold.add(entry)
     scene = fold.scene()
     shown = {key: value for key, value in (("saga", saga_id), ("at", at)) if value not in ("", None)}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from playground import gatekeeper, health, metrics
 from playground.api import api
+from playground.services.urls import urlpatterns as services
 from playground.views import (
     act0,
     act1,
@@ -17,6 +18,7 @@ from playground.views import (
     beside,
     cards,
     embed,
+    imports,
     lab,
     links,
     oembed,
@@ -43,6 +45,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("lab/", lab.page, name="lab"),
     path("lab/check/", lab.check, name="lab-check"),
     path("links/", links.make, name="link"),
+    path("import/", imports.form, name="import"),
+    path("import/<slug:import_id>/", imports.page, name="imported"),
+    path("import/<slug:import_id>/scenes", imports.scenes, name="imported-scenes"),
     path("s/<slug:slug>/", links.follow, name="short"),
     path("s/<slug:slug>/card.png", cards.short, name="short-card"),
     path("lab/thousand/", thousand.page, name="lab-thousand"),
@@ -60,6 +65,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<str:run_id>/ask/<slug:kind>", asks.ask, name="run-ask"),
     path("styles/<str:names>.<slug:version>.css", styles.sheet, name="styles"),
     path("api/", api.urls),
+    path("services/", include(services)),
     path("admin/login/", gatekeeper.login),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz),

@@ -86,10 +86,10 @@ class Courier(Wire):
         number = self._mail.nth(event, service)
         return drops(self._plan.faults, subscription.step, subscription.op, number, index_of(saga))
 
-    async def attempt(self, state: SagaState, attempt: Attempt) -> Entry:
+    async def attempt(self, state: SagaState, attempt: Attempt, seen: Any = None) -> Entry:
         """Make one attempt; return the entry that says how it ended, as far as anybody heard."""
         assert isinstance(attempt, Parcel)
-        outcome = await super().attempt(state, attempt)
+        outcome = await super().attempt(state, attempt, seen)
         detail = {**outcome.detail, "event": attempt.event.name, "service": attempt.service}
         return replace(outcome, lane=Lane.SERVICE, detail=detail)
 

@@ -76,12 +76,22 @@ class Step:
             object.__setattr__(self, "compensation_name", given)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """What somebody wrote down as a saga, sound or not: it can be linted, and nothing can be started by it."""
+
+    name: str
+    steps: tuple[Step, ...]
+    version: int = 1
+
+
 class SagaDefinition:
     """An immutable, versioned list of steps.
 
     Raises DefinitionInvalid when the saga could not be safe: no steps, two steps of one
     name, a step before the pivot without compensation, a compensatable step after the
-    pivot, two pivots, a compensation that can never run.
+    pivot, two pivots, a compensation that can never run. The error carries what was declared,
+    for `sagas.lint`.
     """
 
     __slots__ = ("_index", "name", "steps", "version")
@@ -92,7 +102,11 @@ class SagaDefinition:
 
     def __init__(self, name: str, *, steps: Iterable[Step], version: int = 1) -> None:
         fixed = tuple(steps)
-        _refuse_unsafe(name, version, fixed)
+        try:
+            _refuse_unsafe(name, version, fixed)
+        except DefinitionInvalid as refusal:
+            refusal.declared = Declaration(name=name, steps=fixed, version=version)
+            raise
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "version", version)
         object.__setattr__(self, "steps", fixed)

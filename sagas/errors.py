@@ -8,13 +8,18 @@ class SagaError(Exception):
 
 
 class DefinitionInvalid(SagaError):
-    """A saga definition that could not be undone, refused when it is made."""
+    """A saga definition that could not be undone, refused when it is made.
+
+    `declared` is what was refused, a `sagas.definition.Declaration`, so that a linter can say
+    all that is wrong with it; None where there was nothing to refuse as a whole.
+    """
 
     def __init__(self, definition: str, reason: str, step: str = "") -> None:
         super().__init__(definition, reason, step)
         self.definition = definition
         self.reason = reason
         self.step = step
+        self.declared: object = None
 
     def __str__(self) -> str:
         place = f"step {self.step!r} of saga {self.definition!r}" if self.step else f"saga {self.definition!r}"
@@ -166,3 +171,27 @@ class WebhookInvalid(SagaError):
 
     def __str__(self) -> str:
         return f"SAGA_ALERT_WEBHOOK must be an http or https address, not {self.url!r}"
+
+
+class WorkDied(SagaError):
+    """An attempt whose worker is gone at this point, because the run's plan says so: it is to be tried again."""
+
+    def __init__(self, run: str, key: str) -> None:
+        super().__init__(run, key)
+        self.run = run
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"run {self.run}: the worker died over {self.key}"
+
+
+class EngineMissing(SagaError):
+    """The engine that new runs are for is not installed."""
+
+    def __init__(self, engine: str, module: str) -> None:
+        super().__init__(engine, module)
+        self.engine = engine
+        self.module = module
+
+    def __str__(self) -> str:
+        return f"SAGA_ENGINE={self.engine} needs {self.module}: pip install 'saga-playground[{self.engine}]'"

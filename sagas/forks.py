@@ -27,7 +27,7 @@ from sagas.plan import plan_from_json
 from sagas.projection import project
 from sagas.rebuild import Rebuild
 from sagas.recovery import missing_effects
-from sagas.runs import new_id, step_rows, wake
+from sagas.runs import engine_of, new_id, step_rows, wake
 from sagas.state import evolve
 from sagas.tape import Evolve, fold
 
@@ -60,6 +60,7 @@ def fork_run(parent: Run, at: int, scenario: Mapping[str, Any]) -> Run:
     unheard = _unheard(definition, parent, told)
     moved = [_moved(e, run.pk, copies[-1].at - told[-1].at) for e in unheard]
     plan = plan_from_json(scenario)
+    run.engine = engine_of(plan)
     Rebuild(run.pk, definition, plan, catalog.SERVICES, catalog.SUBSCRIPTIONS).build(copies, moved, orders)
     sagas = [Saga(id=f"{run.pk}-{n}", run=run, index=n, order=order) for n, order in enumerate(orders, 1)]
     with atomic("default"):

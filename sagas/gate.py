@@ -17,7 +17,7 @@ class Gate:
 
     def __init__(self, pause: Pause) -> None:
         self._is_shut, self._steps = pause.is_on, pause.steps
-        self._line: dict[Hashable, asyncio.Event] = {}
+        self._line: dict[Hashable, asyncio.Event | None] = {}
 
     @property
     def is_shut(self) -> bool:
@@ -39,8 +39,8 @@ class Gate:
             self._steps += 1
         self._ring()
 
-    def may_pass(self, who: Hashable, bell: asyncio.Event) -> bool:
-        """Return whether a move may begin now, which uses up a step; else `who` is in line until `bell` rings."""
+    def may_pass(self, who: Hashable, bell: asyncio.Event | None = None) -> bool:
+        """Return whether a move may begin now, which uses up a step; else `who` is in line, and `bell` rings."""
         if self._is_shut:
             self._line.setdefault(who, bell)
             if not self._steps or next(iter(self._line)) != who:
@@ -67,4 +67,5 @@ class Gate:
 
     def _ring(self) -> None:
         for bell in self._line.values():
-            bell.set()
+            if bell is not None:
+                bell.set()

@@ -33,7 +33,7 @@ STEP_TYPES = {"state": "text", "attempts": "int", "compensation_state": "text", 
 RUN_TYPES = {
     **{"id": "text", "definition": "text", "version": "int", "scenario": "jsonb", "payload": "jsonb", "state": "text"},
     **{"last_seq": "int", "lease_owner": "text", "lease_epoch": "int", "leased_until": "bigint", "paused": "boolean"},
-    **{"pruning": "boolean", "created_at": "timestamptz"},
+    **{"engine": "text", "pruning": "boolean", "created_at": "timestamptz"},
 }
 SAGA_TYPES = {
     **{"id": "text", "run_id": "text", "index": "int", "order": "text", "state": "text", "definition": "text"},

@@ -22,7 +22,8 @@ class Run(models.Model):
 
     The lease is free when `leased_until` (milliseconds since the epoch) has passed. Every
     claim raises `lease_epoch`; a write that carries an older epoch is refused. `paused` is
-    what the journal says (`sagas.pausing`). A fork has the entries 1 … `forked_at` of `forked_from`.
+    what the journal says (`sagas.pausing`). `engine` names the engine elsewhere that drives the run
+    (`sagas.engines`), "" for this project's own workers. A fork has the entries 1 … `forked_at` of `forked_from`.
     """
 
     class State(models.TextChoices):
@@ -43,15 +44,26 @@ class Run(models.Model):
     forked_from = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="forks")
     forked_at = models.PositiveIntegerField(null=True, blank=True)
     pruning = models.BooleanField(default=False)
+    engine = models.CharField(max_length=16, default="", db_default="", blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at_ms = models.BigIntegerField(null=True, blank=True)
 
     class Meta:
         indexes = [
-            models.Index(fields=["leased_until"], name="run_due", condition=models.Q(state="running")),
+            # Where the state comes first though it is always the same, SQLite would else take an index of the state alone.
+            models.Index(
+                fields=["state", "leased_until"], name="run_due", condition=models.Q(state="running", engine="")
+            ),
+            models.Index(fields=["state", "finished_at_ms"], name="run_old", condition=models.Q(state="finished")),
             models.Index(fields=["-created_at", "-id"], name="run_newest"),
             models.Index(fields=["state", "-created_at", "-id"], name="run_by_state"),
             models.Index(fields=["definition", "-created_at", "-id"], name="run_by_definition"),
+            models.Index(fields=["id"], name="run_pruning", condition=models.Q(pruning=True)),
+            models.Index(
+                fields=["forked_from", "-created_at"],
+                name="run_forks",
+                condition=models.Q(forked_from__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -193,6 +205,21 @@ class JournalEntry(models.Model):
             seq=self.seq,
             at=self.at_ms,
         )
+
+
+class LiveWorker(models.Model):
+    """A worker that said it was alive, and counts as such until `until_ms` (milliseconds since the epoch).
+
+    `driving` is its number of runs, `versions` a list of `[definition, version]` that it has (`sagas.crew`).
+    """
+
+    owner = models.CharField(primary_key=True, max_length=100)
+    until_ms = models.BigIntegerField()
+    driving = models.PositiveIntegerField(default=0)
+    versions = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return self.owner
 
 
 class Alert(models.Model):

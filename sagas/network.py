@@ -47,6 +47,7 @@ UNDER_WAY = (
     Kind.EVENT_HANDLED,
 )
 NEVER_DELIVERED = ("decline", "error")  # the wire answers in the service's place
+NO_LOOK = ("crash-before", "timeout", "late")  # nothing is sent before the fault, or nothing comes back
 
 
 class Participant(Protocol):
@@ -105,24 +106,25 @@ class Wire:
         self._clock, self._world, self._observe = clock, world, observe
         self._schedule = schedule or Schedule()
         self._held: list[Held] = []
+        self._sent_late: set[tuple[str, str, Op, int]] = set()
         self._under_way: set[asyncio.Task[Any]] = set()
 
-    async def attempt(self, state: SagaState, attempt: Attempt) -> Entry:
+    async def attempt(self, state: SagaState, attempt: Attempt, seen: Any = None) -> Entry:
         """Make one attempt; return the entry that says how it ended for the driver.
 
-        Raises DriverDied where the plan says so.
+        `seen` is what `look` returned for it. Raises DriverDied where the plan says so.
         """
-        fault = fault_of(self._plan.faults, attempt.step, attempt.op, attempt.attempt, index_of(state.saga))
+        fault = self._fault(state, attempt)
         silence = unheard(state, attempt, f"no answer within {attempt.timeout_ms} ms")
         if fault == "crash-before":
             raise DriverDied
         if fault in ("timeout", "late"):
             if fault == "late":
-                self._held.append(Held(state, attempt))
+                self._hold(state, attempt)
             await self._clock.sleep(attempt.timeout_ms)
             return silence
         try:
-            seen = await self._look(state, attempt, fault)
+            seen = await self._look(state, attempt, fault) if seen is None else seen
         except Exception as error:
             return self._broken(state, attempt, error)
         arrived, answer = await self._in_time(state, attempt, fault, seen)
@@ -146,6 +148,11 @@ class Wire:
         journey.add_done_callback(self._under_way.discard)
         arrived = await self._clock.first(journey, max(0, patience))
         return arrived, journey.result() if arrived else None
+
+    async def look(self, state: SagaState, attempt: Attempt) -> Any:
+        """Return what the first half of an attempt sees, for `attempt`; None where it has none, or meets a fault before."""
+        fault = self._fault(state, attempt)
+        return None if fault in NO_LOOK else secondhand.decided(await self._glance(state, attempt, fault))
 
     async def settle(self, state: SagaState, step: str, key: str) -> Entry | None:
         """Tell a step's service that its saga completes; return `lock-released`, or None for no answer."""
@@ -197,17 +204,25 @@ class Wire:
         await cancel_and_wait(*self._under_way)
 
     def recall(self, states: Mapping[str, SagaState], entries: Sequence[Entry]) -> None:
-        """Learn from the journal which messages a former driver left on their way."""
+        """Learn from the journal which messages others left on their way; those known are passed over."""
         arrived = {
             (e.saga, e.step, e.op, e.attempt) for e in entries if e.lane is Lane.SERVICE and e.kind not in UNDER_WAY
         }
         for e in entries:
             if e.kind is not Kind.ATTEMPT_STARTED or e.op is None or (e.saga, e.step, e.op, e.attempt) in arrived:
                 continue
-            state = states[e.saga]
-            fault = fault_of(self._plan.faults, e.step, e.op, e.attempt, index_of(e.saga))
-            if fault == "late" and not state.calls(e.step, e.op).open:
-                self._held.append(Held(state, self._again(e)))
+            state, again = states[e.saga], self._again(e)
+            if self._fault(state, again) == "late" and not state.calls(e.step, e.op).open:
+                self._hold(state, again)
+
+    def _hold(self, state: SagaState, attempt: Attempt) -> None:
+        """Keep a message on its way, unless it is or was held before."""
+        if (it := (state.saga, attempt.step, attempt.op, attempt.attempt)) not in self._sent_late:
+            self._sent_late.add(it)
+            self._held.append(Held(state, attempt))
+
+    def _fault(self, state: SagaState, attempt: Attempt) -> str:
+        return fault_of(self._plan.faults, attempt.step, attempt.op, attempt.attempt, index_of(state.saga))
 
     def _again(self, started: Entry) -> Attempt:
         """Return the attempt of an `attempt-started`, to be delivered once more."""
@@ -218,14 +233,18 @@ class Wire:
 
     async def _look(self, state: SagaState, attempt: Attempt, fault: str) -> Any:
         """Return what the service saw, once the saga may write by it; None for a call that does not look first."""
+        seen = await self._glance(state, attempt, fault)
+        if seen is not None:
+            await self._schedule.meet(state.saga)
+        return secondhand.decided(seen)
+
+    async def _glance(self, state: SagaState, attempt: Attempt, fault: str) -> Any:
         service, handler = self._services[self._definition.step(attempt.step).service], self._handler(attempt)
         if fault in NEVER_DELIVERED or not service.looks_first(handler, self._plan.lock):
             return None
         await self._travel(self._plan.latency_ms // 2)
         call = self._call(state, attempt.step, attempt.key, attempt.op)
-        seen = await at_work(service.executor, service.look, handler, call)
-        await self._schedule.meet(state.saga)
-        return secondhand.decided(seen)
+        return await at_work(service.executor, service.look, handler, call)
 
     async def _journey(self, state: SagaState, attempt: Attempt, fault: str, seen: Any) -> Entry | None:
         """Return the driver's entry, or None when the answer is lost on the way back."""

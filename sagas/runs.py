@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sagas import catalog, journal
+from django.conf import settings
+
+from sagas import bells, catalog, journal
 from sagas.databases import atomic, on_commit
 from sagas.decider import key_of
 from sagas.definition import SagaDefinition
@@ -62,6 +64,7 @@ def create_run(scenario: Mapping[str, Any]) -> Run:
 def store(run: Run, definition: SagaDefinition, orders: Sequence[str]) -> Run:
     """Seed a run's world and store it with a saga for each order; return it. Raises IntegrityError if it is there."""
     plan = plan_from_json(run.scenario)
+    run.engine = engine_of(plan)
     for _, seed in seeded(run.pk, definition, orders, run.scenario):
         seed()
     sagas = [Saga(id=f"{run.pk}-{n}", run=run, index=n, order=order) for n, order in enumerate(orders, 1)]
@@ -81,6 +84,11 @@ def seeded(
     for name in dict.fromkeys(step.service for step in definition.steps):
         service = catalog.SERVICES[name]
         yield service, partial(service.seed, run, orders=orders, stock=plan.stock, keep_back=plan.keep_back)
+
+
+def engine_of(plan: RunPlan) -> str:
+    """Return the engine elsewhere that a new run is for (SAGA_ENGINE), or "": only an orchestrated run can be driven there."""
+    return str(getattr(settings, "SAGA_ENGINE", "")) if plan.mode == "orchestration" else ""
 
 
 def payload_of(saga: str) -> dict[str, Any]:
@@ -147,9 +155,16 @@ def release_lock(saga_id: str, record: str, *, who: str, why: str, saw: int = 0)
 
 
 def wake(run_id: str) -> None:
-    """Tell the workers of this process that a run has something to do."""
+    """Tell the workers of this process, and those who hear the bell, that a run has something to do."""
     for waker in list(_wakers):
         waker(run_id)
+    call_others(run_id)
+
+
+def call_others(run_id: str = "") -> None:
+    """Tell a worker of another process, where there is a bell, that a run has something to do, or some run has."""
+    if bell := bells.bell():
+        bell.ring(run_id)
 
 
 def _ask(
@@ -193,7 +208,7 @@ def _waiting_saga(saga_id: str, kind: str) -> Saga:
         raise RunUnknown("saga", saga_id)
     if saga.state != "needs-operator":
         raise CommandRefused(kind, saga.state)
-    if under_way := Command.objects.filter(saga=saga_id, handled_seq=None).first():
+    if under_way := Command.objects.filter(run=saga.run_id, saga=saga_id, handled_seq=None).first():
         raise CommandRefused(kind, saga.state, f"a {under_way.kind} is under way")
     if kind != RETRY:
         definition = catalog.definition(saga.run.definition, saga.run.version)

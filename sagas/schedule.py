@@ -6,7 +6,8 @@
     a list       one saga at a time goes on by one outward step, in the listed order; then free
 
 An outward step is a call or a settlement; a call that looks before it writes is two. A
-driver asks `may_go` before it intends a step, and waits for its `turn` where it may not.
+driver asks `may_go` before it intends a step, and waits for its `turn` where it may not. A
+loop (`sagas.engines.loop`) waits for nothing: it says what is the case and asks again.
 """
 
 from __future__ import annotations
@@ -32,6 +33,20 @@ class Schedule:
 
     def may_go(self, saga: str) -> bool:
         """Return whether the saga may take an outward step now; a turn is used up by asking."""
+        return True
+
+    def ready(self, saga: str) -> None:
+        """Take notice that a saga could take an outward step, and may not yet."""
+
+    def looked(self, saga: str) -> None:
+        """Take notice that a saga has looked, and would write."""
+
+    def may_write(self, saga: str) -> bool:
+        """Return whether a saga that has looked may write now."""
+        return True
+
+    def may_let_go(self) -> bool:
+        """Return whether a saga may settle or release now what others ask for."""
         return True
 
     async def turn(self, saga: str) -> None:
@@ -71,9 +86,19 @@ class Rendezvous(Schedule):
         self._looked: set[str] = set()
         self._all_looked, self._all_asked = asyncio.Event(), asyncio.Event()
 
-    async def meet(self, saga: str) -> None:
+    def looked(self, saga: str) -> None:
         self._looked.add(saga)
         self.changed()
+
+    def may_write(self, saga: str) -> bool:
+        return self._all_looked.is_set()
+
+    def may_let_go(self) -> bool:
+        self.changed()
+        return self._all_asked.is_set()
+
+    async def meet(self, saga: str) -> None:
+        self.looked(saga)
         await self._all_looked.wait()
 
     async def let_go(self) -> None:
@@ -120,9 +145,19 @@ class Listed(Schedule):
         self._turns[saga].clear()
         return mine or self._is_free
 
-    async def turn(self, saga: str) -> None:
+    def ready(self, saga: str) -> None:
         if not self._is_free:
             self._now(saga, Stand.READY)
+
+    def looked(self, saga: str) -> None:
+        self.ready(saga)
+
+    def may_write(self, saga: str) -> bool:
+        return self.may_go(saga)
+
+    async def turn(self, saga: str) -> None:
+        if not self._is_free:
+            self.ready(saga)
             await self._turns[saga].wait()
 
     async def meet(self, saga: str) -> None:

@@ -26,7 +26,8 @@ from sagas.house import Host, host
 from sagas.journal_sql import Batch, NewRun
 from sagas.models import Run, Saga
 from sagas.network import at_work
-from sagas.runs import ID_LENGTH, ID_LETTERS, seeded, store
+from sagas.plan import plan_from_json
+from sagas.runs import ID_LENGTH, ID_LETTERS, engine_of, seeded, store
 
 MAX_KEY = 64  # characters, as many as a service keeps of an order's name
 
@@ -34,7 +35,7 @@ MAX_KEY = 64  # characters, as many as a service keeps of an order's name
 async def start(definition: SagaDefinition, key: str, payload: Mapping[str, Any]) -> Saga:
     """Return the saga of a definition for the order `key`. See `SagaDefinition.start`."""
     run = _checked(definition, key, payload)
-    if (worker := host()) is not None:
+    if (worker := host()) is not None and not engine_of(plan_from_json(run.scenario)):
         with suppress(JournalConflict):  # another call with this key was faster
             return await _adopted(worker, run, definition, key)
     return await sync_to_async(_stored)(run, definition, key)
@@ -90,7 +91,7 @@ def new_rows(run: Run, saga: Saga, definition: SagaDefinition) -> NewRun:
     return NewRun(
         run=(
             *(run.pk, run.definition, run.version, run.scenario, run.payload, run.state, 0),
-            *(run.lease_owner, run.lease_epoch, run.leased_until, False, False, created),
+            *(run.lease_owner, run.lease_epoch, run.leased_until, False, run.engine, False, created),
         ),
         sagas=[(saga.pk, run.pk, saga.index, saga.order, saga.state, run.definition, created)],
         steps=[

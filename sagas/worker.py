@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import random
 import secrets
 import socket
 from collections.abc import Callable, Mapping
@@ -17,13 +18,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import Error as DatabaseFailed
 from django.db import connections
 
-from sagas import alerts, catalog, house, leases, runs
+from sagas import alerts, bells, catalog, house, leases, runs
 from sagas.clock import Clock, SystemClock, cancel_and_wait, spawn
+from sagas.crew import Crew
 from sagas.drivers import Driver, driver_for
 from sagas.entries import Entry, Kind, Lane
 from sagas.errors import DefinitionUnknown, LeaseLost
@@ -41,14 +43,21 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 P = ParamSpec("P")
 
+RUNS_PER_CLAIM = 100
+UNEVEN = (0.75, 1.25)  # of a poll: workers that were started at once do not look at once
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How a worker keeps time, in milliseconds, and how many runs that are not idle it drives at once."""
+    """How a worker keeps time, in milliseconds, and how many runs that are not idle it drives at once.
+
+    A run whose definition no live worker has had for `strand_ms` is stopped for a person.
+    """
 
     lease_ms: int = 5000
     poll_ms: int = 1000
     runs: int = 500
+    strand_ms: int = 60_000
 
 
 class Worker:
@@ -65,7 +74,8 @@ class Worker:
         only: str = "",
     ) -> None:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._journal, self._pace, self._only = journal, pace or Pace(), only
+        self._journal, self._pace, self._only = journal, (pace := pace or Pace()), only
+        self._crew = Crew(self.owner, lease_ms=pace.lease_ms, poll_ms=pace.poll_ms, strand_ms=pace.strand_ms)
         self._clock = clock or SystemClock()
         self._ports = Ports(
             journal=journal, services=services, clock=self._clock, owner=self.owner, subscriptions=subscriptions
@@ -82,14 +92,17 @@ class Worker:
     async def run(self) -> None:
         """Claim and drive until cancelled; then give every lease back."""
         self._loop = asyncio.get_running_loop()
-        runs.on_work(self._wake)
+        runs.on_work(self.wake)
         if not self._only:
             house.open_house(self)
-        hook = alerts.webhook()
-        beside = [spawn(self._renew_forever(), "renew leases")]
+        hook, bell = alerts.webhook(), bells.bell()
+        beside = [spawn(self._renew_forever(), "renew leases"), spawn(self._meet_forever(), "meet the others")]
         if hook is not None:
             beside.append(spawn(self._tell_forever(hook), "tell of alerts"))
+        if bell is not None:
+            beside.append(spawn(bell.heed(self), "heed the bell"))
         try:
+            await self._meet()
             while True:
                 try:
                     await self._claim()
@@ -100,10 +113,11 @@ class Worker:
                 await self._rest()
         finally:
             self._stopping = True
-            runs.off_work(self._wake)
+            runs.off_work(self.wake)
             house.close_house(self)
             await cancel_and_wait(*beside, *self._driving.values())
             await self._in_database(leases.release, self.owner, list(self._driving))
+            await self._in_database(self._crew.leave)
             await self._in_database(connections.close_all)
             self._database.shutdown()
 
@@ -132,11 +146,16 @@ class Worker:
     def _begin(self, lease: Lease, find: Find) -> None:
         self._driving[lease.run] = spawn(self._hold(lease, find), f"run {lease.run}")
 
-    def _room(self) -> int:
-        idle = sum(driver.is_idle for driver in self._drivers.values())
-        return self._pace.runs - (len(self._driving) - idle)
+    def holds(self, run: str) -> bool:
+        """Return whether this worker drives a run right now."""
+        return run in self._driving
 
-    def _wake(self, run: str) -> None:
+    def wants_more(self) -> bool:
+        """Return whether this worker would claim another run."""
+        return not self._only and self._room() > 0
+
+    def wake(self, run: str) -> None:
+        """Look for work at once. Any thread."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._woken, run)
 
@@ -145,25 +164,49 @@ class Worker:
             self._asked.add(run)  # it may be past listening: then it is claimed anew
         self._work.set()
 
+    def _room(self) -> int:
+        idle = sum(driver.is_idle for driver in self._drivers.values())
+        return self._pace.runs - (len(self._driving) - idle)
+
     async def _rest(self) -> None:
         waiting = spawn(self._work.wait(), "wait for work")
-        await self._clock.first(waiting, self._pace.poll_ms)
+        await self._clock.first(waiting, round(self._pace.poll_ms * random.uniform(*UNEVEN)))
         await cancel_and_wait(waiting)
         self._work.clear()
 
     async def _claim(self) -> None:
-        room, now = self._room(), self._clock.now()
-        if room > 0:
-            due = await self._in_database(_claim, self.owner, now, self._pace.lease_ms, room, self._only)
-            for lease, found in due:
-                self._begin(lease, found)
-            room -= len(due)
-        self._is_full = room <= 0
+        if (room := self._room()) > 0:
+            room -= await self._claim_some(min(room, RUNS_PER_CLAIM))
+        self._is_full = room <= 0 or self._crew.has_left_some
         if self._drivers:
             held = list(self._drivers)
             for command in await self._in_database(waiting_commands, held):
                 if driver := self._drivers.get(command.run_id):
                     driver.command([command])
+
+    async def _claim_some(self, limit: int) -> int:
+        """Claim a fair part of what is due; return of how many runs.
+
+        What is left to others they are told of; a full batch is followed by the next.
+        """
+        due = await self._in_database(
+            _claim,
+            self.owner,
+            self._clock.now(),
+            self._pace.lease_ms,
+            limit,
+            self._only,
+            but=self._crew.left_alone(),
+            portion=partial(self._crew.portion, len(self._driving)),
+        )
+        for lease, found in due:
+            self._begin(lease, found)
+        if due and self._crew.has_left_some:
+            await self._in_database(runs.call_others)
+        elif len(due) == limit:
+            self._work.set()
+
+        return len(due)
 
     async def _hold(self, lease: Lease, find: Find) -> None:
         """Drive one run to its end, through deaths of its driver; give the lease back."""
@@ -189,7 +232,8 @@ class Worker:
         try:
             definition = catalog.definition(loaded.definition, loaded.version)
         except DefinitionUnknown as error:
-            await strand(self._journal, lease, loaded, self._clock.now(), str(error))
+            if not self._crew.is_for_others((loaded.definition, loaded.version)):
+                await strand(self._journal, lease, loaded, self._clock.now(), str(error))
             await self._in_database(leases.release, self.owner, [lease.run])
             return None
         driver = driver_for(self._ports, lease, loaded, definition)
@@ -233,6 +277,21 @@ class Worker:
                 if self._driving.get(run) is held[run]:
                     held[run].cancel()
 
+    async def _meet(self) -> None:
+        """Say that this worker is alive, unless it is there for one run only, and hear of the others."""
+        try:
+            if self._only:
+                await self._in_database(self._crew.hear, self._clock.now())
+            else:
+                await self._in_database(self._crew.say, self._clock.now(), len(self._driving))
+        except DatabaseFailed as error:
+            logger.error("worker.not-announced: %s", error, extra={"worker": self.owner})
+
+    async def _meet_forever(self) -> None:
+        while True:
+            await self._clock.sleep(self._pace.lease_ms)
+            await self._meet()
+
     async def _tell_forever(self, hook: alerts.Webhook) -> None:
         while True:
             try:
@@ -247,8 +306,9 @@ class Worker:
         return await asyncio.get_running_loop().run_in_executor(self._database, mended)
 
 
-def _claim(owner: str, now: int, lease_ms: int, limit: int, only: str) -> list[tuple[Lease, Find]]:
-    due = leases.claim_due(owner, now, lease_ms, limit, only)
+def _claim(*args: Any, **kwargs: Any) -> list[tuple[Lease, Find]]:
+    """Claim as `leases.claim_due` does; return each lease with what makes sense of its run."""
+    due = leases.claim_due(*args, **kwargs)
     found = find_runs([lease.run for lease in due]) if due else {}
     return [(lease, found[lease.run]) for lease in due]
 

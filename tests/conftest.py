@@ -7,52 +7,65 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from django.conf import settings
-from django.test.utils import setup_databases, teardown_databases
 from playwright.sync_api import Browser, sync_playwright
 from pytest_django import DjangoDbBlocker
 
+from tests.migrated import SERVER, SHARED, configs, database_on, drop, files_in, lead, server_of
 from tests.play import Play
 from tests.postgres import Postgres
+
+if TYPE_CHECKING:
+    from tests.temporal import Temporal
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 BROWSER_LOOP = pytest.StashKey[asyncio.AbstractEventLoop | None]()
 
 
-@pytest.fixture(scope="session")
-def django_db_modify_db_settings(
-    django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """Gives each process of each test run six databases of its own, so that runs can overlap."""
-    folder = tmp_path_factory.mktemp("databases")
-    for alias, database in settings.DATABASES.items():
-        if database["ENGINE"].endswith("sqlite3"):
-            database["TEST"]["NAME"] = str(folder / f"{alias}.sqlite3")
-        else:
-            # Each alias has a whole test database, in which nobody makes its schema.
-            database.get("OPTIONS", {}).pop("options", None)
+@pytest.fixture(scope="session", autouse=True)
+def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A folder for all processes of this test run: what takes long is made in there once."""
+    own = tmp_path_factory.getbasetemp()
+    os.environ.setdefault(SHARED, str(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own))
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(
-    django_test_environment: None, django_db_blocker: DjangoDbBlocker, django_db_modify_db_settings: None
+    django_test_environment: None,
+    django_db_blocker: DjangoDbBlocker,
+    _shared_folder: None,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[None]:
-    """All six test databases, whatever the collected tests are marked with."""
+    """All databases, migrated and of this process's own, so that runs can overlap: files, or a PostgreSQL database."""
+    data, url = tmp_path_factory.mktemp("databases"), os.environ.get("DATABASE_URL", "")
+    own = database_on(server_of(url)) if url.startswith("postgres") else ""
+    if not own:
+        files_in(data)
     with django_db_blocker.unblock():
-        made = setup_databases(verbosity=0, interactive=False)
+        lead(configs({**os.environ, "DATABASE_URL": own}, data))
     yield
-    with django_db_blocker.unblock():
-        teardown_databases(made, verbosity=0)
+    if own:
+        drop(own)
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
+def postgres(_shared_folder: None) -> Iterator[Postgres]:
     """A PostgreSQL server; `postgres.fresh_database()` is the URL of a new database on it."""
+    if SERVER in os.environ:
+        yield Lent(os.environ[SERVER])
+        return
     with Postgres() as server:
         yield server
+
+
+class Lent(Postgres):
+    """The server that was started for the whole test run."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +78,15 @@ def pg_url(postgres: Postgres) -> str:
 def redis_url(valkey_url: str) -> str:
     """The URL of a Redis-compatible server that all tests of this process share."""
     return valkey_url.replace("valkey://", "redis://", 1)
+
+
+@pytest.fixture(scope="session")
+def temporal() -> Iterator[Temporal]:
+    """A Temporal server that all tests of this process share."""
+    from tests.temporal import Temporal  # it brings temporalio along, which few tests need
+
+    with Temporal() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ FAST = {
 SILENT = ("timeout", "lost-reply", "late")
 SILENCE_MS = 400  # where an answer is to be missed
 PATIENCE_SECONDS = 60
+STRAND_MS = 300  # what nobody has here, nobody will have
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ async def working(pace: Pace | None = None, **options: Any) -> Any:
 
     book.listen(hear)
     book.start()
-    worker = Worker(book, pace=pace or Pace(), **options)
+    worker = Worker(book, pace=pace or Pace(strand_ms=STRAND_MS), **options)
     task = asyncio.create_task(worker.run())
     try:
         yield book, worker, wait

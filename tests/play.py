@@ -11,25 +11,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from threading import Event, Thread
 
-ROOT = Path(__file__).resolve().parent.parent
+import redis
+
+from tests.migrated import OURS, ROOT, SERVER, database_on, files_in
+
+__all__ = ["OURS", "ROOT", "Play"]
+
 READY = re.compile(r"Ready: (http://\S+)")
-OURS = re.compile(r"SAGA_.*|(.*_)?DATABASE_URL|REDIS_URL|SECRET_KEY|DEBUG|ALLOWED_HOSTS|CSRF_TRUSTED_ORIGINS")
 
 READY_SECONDS = 60
 STOP_SECONDS = 20
 
 
 class Play:
-    """One playground with its own data. `url` has no slash at its end; `lines` is what it has printed.
+    """One playground with its own data, migrated before. `url` has no slash at its end; `lines` is what it has printed.
 
     Of the environment it sees only what is given here, and nothing that configures the test run.
     """
 
-    def __init__(self, data: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, data: Path, environment: Mapping[str, str] | None = None, *words: str) -> None:
         self.data = data
         self.url = ""
         self.lines: list[str] = []
-        self._environment = dict(environment or {})
+        self._environment = {**_as_this_process(), **(environment or {})}
+        if "DATABASE_URL" not in self._environment:
+            files_in(data)
+        self._words = words
         self._port = "0"
         self._process: subprocess.Popen[str] | None = None
 
@@ -49,7 +56,7 @@ class Play:
         self.url = ""
         kept = {name: value for name, value in os.environ.items() if not OURS.fullmatch(name)}
         self._process = subprocess.Popen(
-            [sys.executable, "manage.py", "play", "--port", self._port],
+            [sys.executable, "manage.py", "play", "--port", self._port, *self._words],
             cwd=ROOT,
             env={**kept, "PYTHONUNBUFFERED": "1", "SAGA_DATA": str(self.data), **self._environment},
             stdin=subprocess.DEVNULL,
@@ -100,6 +107,16 @@ class Play:
                     self.url = found[1].rstrip("/")
                     ready.set()
         ready.set()  # it has ended, so there is nothing to wait for
+
+
+def _as_this_process() -> dict[str, str]:
+    """Return the environment of a process that has a database and a Redis database of its own where the test run has one."""
+    if "DATABASE_URL" not in os.environ or SERVER not in os.environ:
+        return {}
+    line, _, _ = os.environ["REDIS_URL"].rpartition("/")
+    with redis.Redis.from_url(f"{line}/0") as counter:
+        number = counter.incr("redis databases of the tests")
+    return {"DATABASE_URL": database_on(os.environ[SERVER]), "REDIS_URL": f"{line}/{number}"}
 
 
 def _mind_interrupts() -> None:

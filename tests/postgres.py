@@ -28,7 +28,10 @@ DURABLE = ("fsync=on", "full_page_writes=on", "synchronous_commit=on")
 
 
 class Postgres:
-    """One server with a cluster of its own; `with Postgres() as server` starts and stops it."""
+    """One server with a cluster of its own; `with Postgres() as server` starts and stops it.
+
+    `settings` are `name=value`; `Postgres(())` is as durable as PostgreSQL is out of the box.
+    """
 
     url: str
 

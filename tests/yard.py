@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -21,25 +20,23 @@ from typing import Any
 from django.db import connections
 
 from playground import facts, worlds
-from playground.environment import database
 from playground.scenario import Scenario
 from playground.verdicts import judged
 from sagas import journal
 from sagas.entries import Entry, Kind, Lane
-from sagas.management.ready import prepare_databases
 from sagas.models import Run, Saga
 from sagas.simulation import SimulatedRun
-from tests.play import OURS, ROOT
+from tests.migrated import OURS, ROOT, configs, lead
 
 PATIENCE_SECONDS = 90
 LEASE_SECONDS = 1.0
 
 
 class Yard:
-    """One set of databases. `postgres` is the URL of an empty database; without it they are SQLite files."""
+    """One set of databases, migrated. `postgres` is the URL of one; without it they are SQLite files in `data`."""
 
     def __init__(self, data: Path, postgres: str = "") -> None:
-        self.data, self.migrated = data, False
+        self.data = data
         self.kind = "PostgreSQL" if postgres else "SQLite"
         self.environment = {
             **{name: value for name, value in os.environ.items() if not OURS.fullmatch(name)},
@@ -54,6 +51,19 @@ class Yard:
     def create(self, scenario: Mapping[str, Any]) -> str:
         """Return the id of a new run that waits for a worker."""
         return str(worlds.start(Scenario.parse({"latency_ms": 0, **scenario})).pk)
+
+    def manage(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Return how `manage.py` ended with these words, for whoever works on these databases."""
+        command = [sys.executable, "manage.py", *words]
+        return subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**self.environment, **more},
+            capture_output=True,
+            text=True,
+            timeout=110,
+            check=False,
+        )
 
     def until_finished(self, runs: Sequence[str]) -> None:
         """Return when each of these runs is finished."""
@@ -85,49 +95,13 @@ class Yard:
 
 @contextmanager
 def opened(yard: Yard) -> Iterator[Yard]:
-    """Lead this process to the databases of a yard, all of them migrated, and back."""
+    """Lead this process to the databases of a yard, and back."""
     before = {alias: dict(connections[alias].settings_dict) for alias in connections}
-    if not yard.migrated and yard.kind == "SQLite":
-        _copy({alias: str(config["NAME"]) for alias, config in before.items()}, yard.data)
-    with _environment(yard.environment):
-        _lead({alias: database(alias, yard.data) for alias in before})
+    lead(configs(yard.environment, yard.data))
     try:
-        if not yard.migrated:
-            prepare_databases()
-            yard.migrated = True
         yield yard
     finally:
-        _lead(before)
-
-
-def _copy(files: Mapping[str, str], data: Path) -> None:
-    """Copy the migrated files of the test run, with every run in them at rest: migrating anew takes its time."""
-    for alias, file in files.items():
-        with closing(sqlite3.connect(file)) as ours, closing(sqlite3.connect(data / f"{alias}.sqlite3")) as theirs:
-            ours.backup(theirs)
-            if alias == "default":
-                theirs.execute("UPDATE sagas_run SET state = 'finished'")
-                theirs.execute("UPDATE sagas_command SET handled_seq = 0 WHERE handled_seq IS NULL")
-                theirs.commit()
-
-
-def _lead(configs: Mapping[str, Mapping[str, Any]]) -> None:
-    for alias, config in configs.items():
-        connections[alias].close()
-        del connections[alias]
-        connections.settings[alias] = connections.configure_settings({"default": {}, alias: dict(config)})[alias]
-
-
-@contextmanager
-def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.clear()
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+        lead(before)
 
 
 def _ledgers_disagree(entries: Sequence[Entry], books: facts.Books) -> Iterator[str]:

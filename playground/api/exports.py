@@ -14,7 +14,7 @@ from playground.api.shapes import Problems
 from playground.api.wire import CONTENT_TYPE, from_our_pages, problem
 from playground.scenario_errors import listed
 
-FORMATS = (*export.FORMATS, *export.PLANNED)
+FORMATS = tuple(export.FORMATS)
 
 Format = Query[Annotated[str, WithJsonSchema({"type": "string", "enum": list(FORMATS)})]]
 
@@ -26,22 +26,20 @@ _FILES = {kind: {"schema": {"type": "object" if kind == CONTENT_TYPE else "strin
 
 @router.get(
     "/runs/{slug:id}/export",
-    response={404: Problems, 409: Problems, 422: Problems, 501: Problems},
+    response={404: Problems, 409: Problems, 422: Problems},
     summary="A run as a file",
     openapi_extra={"responses": {200: {"description": "The file", "content": _FILES}}},
 )
 @decorate_view(from_our_pages)
 def export_run(request: HttpRequest, id: str, format: Format) -> HttpResponse:
     """`journal`: all of it as JSON. `mermaid`: a sequence diagram. `otlp`: traces. `pytest`: a test that runs it again.
-
-    `asl`, `temporal` and `durable` are not there yet: 501.
+    `asl`: its saga as a project for AWS Step Functions, as a zip. `temporal`: the same for Temporal. `durable`: the same for
+    Durable Functions.
     """
     if format not in FORMATS:
         return problem(422, "format", f"must be {listed(FORMATS)}")
     try:
         file = export.export(id, format)
-    except export.NotThereYet as error:
-        return problem(501, "format", str(error))
     except export.ExportRefused as error:
         return problem(409, "format", str(error))
     headers = {"Content-Disposition": f'attachment; filename="{file.name}"', "Cache-Control": "no-store"}

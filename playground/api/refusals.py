@@ -1,4 +1,4 @@
-"""Under `/api/` every refusal is JSON, also one that Django makes before the API is asked."""
+"""Under `/api/` and `/services/` every refusal is JSON, also one that Django makes before anybody is asked."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from django.http.response import HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
 
 from playground.api.wire import CONTENT_TYPE, problem
+from playground.bodies import IN_JSON
 
-ROOT = "/api/"
 WORDS = {
     400: ("", "the request cannot be read"),
     404: ("", "nothing is at this address"),
@@ -22,7 +22,7 @@ class RefusalsInJson(MiddlewareMixin):
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Return the response, in the words of the API where it is a refusal of another kind."""
-        if response.status_code < 400 or not request.path_info.startswith(ROOT):
+        if response.status_code < 400 or not request.path_info.startswith(IN_JSON):
             return response
         spoken = response.headers.get("Content-Type", "").partition(";")[0]
         if isinstance(response, HttpResponse) and spoken != CONTENT_TYPE:

@@ -127,7 +127,7 @@ def read_scenes(
         raise RunUnknown("saga", focus)
     fold = Fold(plan_from_json(run.scenario), catalog.definition(run.definition, run.version), focus)
     frames: list[dict[str, Any]] = []
-    entries = journal.read_all(run.pk)[: after + limit]
+    entries = journal.read(run.pk, limit=after + limit)
     for entry in entries:
         fold.add(entry)
         if entry.seq > after:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from playground.export import journal, mermaid, otlp, pytestfile
+from playground.export import asl, durable, journal, mermaid, otlp, pytestfile, temporal
 from playground.export.taken import ExportRefused, Taken, take
 
-__all__ = ["FORMATS", "PLANNED", "ExportRefused", "File", "NotThereYet", "export"]
+__all__ = ["FORMATS", "ExportRefused", "File", "export"]
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How a run is written: `{}` of `name` is the run's id."""
+    """How a run is written, as text or as bytes: `{}` of `name` is the run's id."""
 
-    write: Callable[[Taken], str]
+    write: Callable[[Taken], str | bytes]
     name: str
     content_type: str
 
@@ -26,7 +26,7 @@ class File:
 
     name: str
     content_type: str
-    text: str
+    text: str | bytes
 
 
 FORMATS: Mapping[str, Format] = {
@@ -34,25 +34,18 @@ FORMATS: Mapping[str, Format] = {
     "mermaid": Format(mermaid.write, "run-{}.mmd", "text/vnd.mermaid; charset=utf-8"),
     "otlp": Format(otlp.write, "run-{}.otlp.json", "application/json"),
     "pytest": Format(pytestfile.write, "test_run_{}.py", "text/x-python; charset=utf-8"),
+    "asl": Format(asl.write, "run-{}.asl.zip", "application/zip"),
+    "temporal": Format(temporal.write, "run-{}.temporal.zip", "application/zip"),
+    "durable": Format(durable.write, "run-{}.durable.zip", "application/zip"),
 }
-PLANNED = ("asl", "temporal", "durable")  # named in the API, and not written yet
-
-
-class NotThereYet(Exception):
-    """A format that will come."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"the format {name} is not there yet; there are {', '.join(FORMATS)}")
 
 
 def export(run_id: str, name: str) -> File:
-    """Return a run in a format of FORMATS or PLANNED.
+    """Return a run in a format of FORMATS.
 
-    Raises RunUnknown, NotThereYet, DefinitionUnknown for a run whose definition this process
-    lacks, and ExportRefused where a run cannot be written this way.
+    Raises RunUnknown, DefinitionUnknown for a run whose definition this process lacks, and
+    ExportRefused where a run cannot be written this way.
     """
     taken = take(run_id)
-    if name in PLANNED:
-        raise NotThereYet(name)
     found = FORMATS[name]
     return File(found.name.format(run_id), found.content_type, found.write(taken))

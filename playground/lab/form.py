@@ -8,6 +8,7 @@ from typing import Any
 from playground.lab import settings
 from playground.lab.draft import Draft
 from playground.lab.faults import MORE, Faults, faults_of
+from playground.lab.linted import linted
 from playground.scenario import Scenario
 
 
@@ -33,6 +34,7 @@ def context_of(draft: Draft) -> dict[str, Any]:
         "opened": _is_unusual(draft, faults),
         "errors": errors,
         "wrong": _joined(errors),
+        "linted": linted(draft.scenario),
     }
 
 

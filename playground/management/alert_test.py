@@ -21,9 +21,9 @@ from sagas import alerts, runs
 from sagas.clock import cancel_and_wait, spawn
 from sagas.entries import Kind
 from sagas.journal import Journal
-from sagas.management.ready import need_webhook, pace_ms, prepare_databases
+from sagas.management.ready import need_webhook, pace, prepare_databases
 from sagas.models import Alert, JournalEntry, Run
-from sagas.worker import Pace, Worker
+from sagas.worker import Worker
 
 LOOK_SECONDS = 0.1
 WHO = "alert-test"
@@ -62,8 +62,7 @@ async def _followed(run: str, has_webhook: bool, patience: float) -> dict[str, b
     """Drive a run until its alert has arrived or patience ends, then close it; return what came true."""
     book = Journal()
     book.start()
-    pace = Pace(lease_ms=pace_ms("SAGA_LEASE_SECONDS"), poll_ms=round(LOOK_SECONDS * 1000))
-    working = spawn(Worker(book, pace=pace, only=run).run(), "worker")
+    working = spawn(Worker(book, pace=pace(poll_ms=round(LOOK_SECONDS * 1000)), only=run).run(), "worker")
     try:
         passed = await _until(lambda: _seen(run, has_webhook), patience)
         if passed["raised"]:

@@ -18,7 +18,7 @@ def add_arguments(commands: Any) -> None:
     """Add the command to the others."""
     command: argparse.ArgumentParser = commands.add_parser("export", help="a run as a file")
     command.add_argument("run", help="the id of the run")
-    command.add_argument("--format", required=True, choices=(*export.FORMATS, *export.PLANNED))
+    command.add_argument("--format", required=True, choices=tuple(export.FORMATS))
     command.add_argument("--output", metavar="FILE", help="where to write it (default: standard output)")
 
 
@@ -29,12 +29,14 @@ def handle(out: OutputWrapper, *, run: str, format: str, output: str | None, **o
         file = export.export(run, format)
     except RunUnknown:
         raise CommandError(f"there is no run {run!r} in this SAGA_DATA") from None
-    except (export.NotThereYet, export.ExportRefused, DefinitionUnknown) as error:
+    except (export.ExportRefused, DefinitionUnknown) as error:
         raise CommandError(str(error)) from None
     if output is None:
+        if isinstance(file.text, bytes):
+            raise CommandError(f"{format} is no text: name a file with --output")
         out.write(file.text, ending="")
         return
     try:
-        Path(output).write_text(file.text, encoding="utf-8")
+        Path(output).write_bytes(file.text.encode() if isinstance(file.text, str) else file.text)
     except OSError as error:
         raise CommandError(f"--output {output}: {error.strerror}") from None

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.management import CommandError, call_command
@@ -13,11 +17,13 @@ from django.db.utils import DatabaseError
 
 from sagas import alerts
 from sagas.databases import ensure_schemas
-from sagas.errors import WebhookInvalid
+from sagas.engines import chosen
+from sagas.errors import EngineMissing, WebhookInvalid
+from sagas.worker import Pace
 
 
 def prepare_databases() -> None:
-    """Make every database ready: its file or schema, and all its tables.
+    """Make every database ready: its file or schema, and all its tables. Processes that start at once take turns.
 
     Raises CommandError, in one line, when a folder cannot be written or a database not migrated.
     """
@@ -27,9 +33,9 @@ def prepare_databases() -> None:
     try:
         ensure_schemas()
         for alias in connections:
-            plan = MigrationExecutor(connections[alias])
-            if plan.migration_plan(plan.loader.graph.leaf_nodes()):
-                call_command("migrate", database=alias, verbosity=0, interactive=False)
+            if _is_behind(alias):
+                with _alone_at(alias):
+                    _migrate(alias)
     except DatabaseError as error:
         line = str(error).strip().splitlines()[0]
         raise CommandError(f"database {alias!r} cannot be migrated: {line}") from None
@@ -37,11 +43,46 @@ def prepare_databases() -> None:
         connections.close_all()
 
 
+def _is_behind(alias: str) -> bool:
+    plan = MigrationExecutor(connections[alias])
+    return bool(plan.migration_plan(plan.loader.graph.leaf_nodes()))
+
+
+def _migrate(alias: str) -> None:
+    if _is_behind(alias):  # it may have waited while another process did it
+        call_command("migrate", database=alias, verbosity=0, interactive=False)
+
+
+@contextmanager
+def _alone_at(alias: str) -> Iterator[None]:
+    """Be the only process that migrates a database: by a lock of PostgreSQL's, or of a file beside an SQLite file."""
+    if connections[alias].vendor == "sqlite":
+        with Path(f"{connections[alias].settings_dict['NAME']}.migrating").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+        return
+    guard: Any = connections[alias].copy()  # a session of its own, which holds the lock until it is closed
+    try:
+        with guard.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(hashtext(%s))", [f"sagas.migrate {alias}"])
+        yield
+    finally:
+        guard.close()
+
+
 def need_webhook() -> None:
     """Raise CommandError, in one line, when alerts are to be told to something that is no address."""
     try:
         alerts.webhook()
     except WebhookInvalid as error:
+        raise CommandError(str(error)) from None
+
+
+def need_engine() -> None:
+    """Raise CommandError, in one line, when the engine that new runs are for (SAGA_ENGINE) is not installed."""
+    try:
+        chosen.worker_class()
+    except EngineMissing as error:
         raise CommandError(str(error)) from None
 
 
@@ -59,3 +100,13 @@ def _need_writable(file: Path) -> None:
 def pace_ms(name: str) -> int:
     """Return a setting given in seconds, such as SAGA_LEASE_SECONDS, in milliseconds."""
     return round(float(getattr(settings, name)) * 1000)
+
+
+def pace(**changes: Any) -> Pace:
+    """Return how a worker of this site keeps time."""
+    settings_ms = {
+        "lease_ms": pace_ms("SAGA_LEASE_SECONDS"),
+        "poll_ms": pace_ms("SAGA_POLL_SECONDS"),
+        "strand_ms": pace_ms("SAGA_STRAND_SECONDS"),
+    }
+    return Pace(**{**settings_ms, **changes})

@@ -11,7 +11,9 @@ Source: Berenson et al., "A Critique of ANSI SQL Isolation Levels", 1995: P4, th
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sagas.services import locks, sql
 from sagas.services.base import Delivery, Refused
@@ -33,6 +35,17 @@ class Seen:
             raise self.refusal
         # Orders of consecutive numbers reach for different units, so that only a shortage makes them collide.
         return self.units[_number(order) % len(self.units)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a caller may carry to another process between looking and writing."""
+        no = self.refusal
+        refusal = {"reason": no.reason, "status": no.status, "record": no.record, "owner": no.owner}
+        return {"units": list(self.units), "refusal": refusal}
+
+
+def seen_from_json(value: Mapping[str, Any]) -> Seen:
+    """Return what `Seen.to_json` wrote."""
+    return Seen(tuple(value["units"]), Refused(**value["refusal"]))
 
 
 def look(shelf: Shelf, delivery: Delivery) -> Seen:

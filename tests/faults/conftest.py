@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.play import ROOT
+from tests.migrated import ROOT, database_on, files_in
 from tests.postgres import Postgres
 from tests.yard import Yard, opened
 
@@ -30,7 +30,7 @@ def yard_of(request: pytest.FixtureRequest, engine_databases: None) -> Iterator[
         if database not in made:
             postgres: Postgres | None = request.getfixturevalue("postgres") if database == "postgres" else None
             data = Path(tempfile.mkdtemp(prefix="sagas-yard-", dir=MEMORY if MEMORY.is_dir() else None))
-            made[database] = Yard(data, postgres.fresh_database() if postgres else "")
+            made[database] = Yard(data, database_on(postgres.url)) if postgres else Yard(files_in(data))
         return made[database]
 
     yield of

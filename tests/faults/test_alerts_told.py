@@ -6,14 +6,12 @@ import hashlib
 import hmac
 import json
 import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from sagas.models import Alert
 from tests.faults.test_killed_everywhere import QUICK, SCENARIOS
-from tests.play import ROOT
 from tests.receiver import Receiver
 from tests.yard import Hand, Yard, until
 
@@ -96,20 +94,13 @@ def test_a_worker_that_dies_before_it_tells_loses_no_alert(yard: Yard) -> None:
     assert [json.loads(body)["run"] for _, body in receiver.heard] == [run]
 
 
-def manage(yard: Yard, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "manage.py", *words]
-    return subprocess.run(
-        command, cwd=ROOT, env={**yard.environment, **more}, capture_output=True, text=True, timeout=110
-    )
-
-
 def passed(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return {line["what"]: line["ok"] for line in map(json.loads, done.stdout.splitlines())}
 
 
 def test_the_self_test_of_alerts_passes_when_the_webhook_takes_one_and_leaves_nothing_open(yard: Yard) -> None:
     with Receiver([503]) as receiver:
-        done = manage(yard, "saga", "alert-test", "--json", **hook(receiver))
+        done = yard.manage("saga", "alert-test", "--json", **hook(receiver))
     assert done.returncode == 0, done.stdout + done.stderr
     assert passed(done) == {"raised": True, "journaled": True, "delivered": True, "closed again": True}
     assert len(receiver.heard) == 2
@@ -118,13 +109,13 @@ def test_the_self_test_of_alerts_passes_when_the_webhook_takes_one_and_leaves_no
 
 def test_the_self_test_of_alerts_fails_when_nobody_takes_one(yard: Yard) -> None:
     with Receiver([500] * 200) as receiver:
-        done = manage(yard, "saga", "alert-test", "--json", "--patience", "3", **hook(receiver))
+        done = yard.manage("saga", "alert-test", "--json", "--patience", "3", **hook(receiver))
     assert done.returncode == 1, done.stdout + done.stderr
     assert passed(done)["delivered"] is False
 
 
 def test_a_webhook_that_is_no_address_is_named_in_one_line(yard: Yard) -> None:
-    done = manage(yard, "sagaworker", SAGA_ALERT_WEBHOOK="ftp://pager")
+    done = yard.manage("sagaworker", SAGA_ALERT_WEBHOOK="ftp://pager")
     assert done.returncode == 1
     (line,) = (done.stdout + done.stderr).strip().splitlines()
     assert "SAGA_ALERT_WEBHOOK" in line

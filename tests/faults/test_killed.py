@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import pytest
 from sagas import catalog
 from sagas.entries import Entry, Kind, Op, entry_from_json
 from sagas.language import sentence_violations
-from tests.play import ROOT
+from tests.migrated import ROOT, files_in
 
 SLOW = {"latency_ms": 60, "timeout_ms": 2000, "retry": {"initial_ms": 5}, "compensation_retry": {"initial_ms": 5}}
 REFUSED_AT_FOUR = {"faults": [{"step": "notify-warehouse", "kind": "decline"}]}
@@ -30,19 +29,10 @@ def manage(data: Path, *words: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder in which one run has ended: its tables are there, so that copies of it start fast."""
-    data = tmp_path_factory.mktemp("migrated")
-    first = start(data, {"latency_ms": 0})
-    first.communicate(timeout=60)
-    assert first.returncode == 0
-    return data
-
-
 @pytest.fixture
-def data(migrated: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(migrated, tmp_path / "data"))
+def data(tmp_path: Path) -> Path:
+    """A data folder with all tables, so that a process starts fast."""
+    return files_in(tmp_path / "data")
 
 
 def start(data: Path, scenario: Mapping[str, Any]) -> subprocess.Popen[str]:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from sagas.entries import Entry, Kind, Lane, Op
-from tests.faults.test_killed import data, go_on, kill, migrated, read_until, start
+from tests.faults.test_killed import data, go_on, kill, read_until, start
 
-__all__ = ["data", "migrated"]
+__all__ = ["data"]
 
 SLOW = {
     "mode": "choreography",

@@ -14,7 +14,8 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from tests.play import ROOT, Play
+from tests.migrated import ROOT, files_in
+from tests.play import Play
 
 STOP_SECONDS = 5
 
@@ -41,7 +42,7 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert f"127.0.0.1:{port}" in said_in_one_line(play(tmp_path, PORT=str(port)))
+        assert f"127.0.0.1:{port}" in said_in_one_line(play(files_in(tmp_path), PORT=str(port)))
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -10,19 +10,21 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from playground import links
+from playground import imported, imports, links
 from playground.scenario import Scenario
 from tests.engine import drive, scenario
+from tests.integration.addresses import HISTORY
 from tests.integration.admin import stuck_run
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """What there is to ask for: runs that are over, one that waits for a person, and a short link."""
+    """What there is to ask for: runs that are over, one that waits for a person, a short link, and a history."""
 
     runs: list[str]
     stuck: str
     slug: str
+    history: str
 
     @property
     def sagas(self) -> list[str]:
@@ -35,7 +37,8 @@ def shelf(engine_databases: None) -> Shelf:
     two = scenario(orders=2, stock=1, mode="choreography")
     runs = [each.run.pk for each in drive(scenario(), scenario(saga="trip"), two, scenario(mode="none"))]
     stuck = stuck_run().run.pk
-    return Shelf([*runs, stuck], stuck, links.keep(Scenario(seed=77)).rstrip("/").rpartition("/")[2])
+    history = imported.keep(imports.read("asl", HISTORY.read_text()))
+    return Shelf([*runs, stuck], stuck, links.keep(Scenario(seed=77)).rstrip("/").rpartition("/")[2], history)
 
 
 @pytest.fixture

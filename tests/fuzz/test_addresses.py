@@ -162,6 +162,11 @@ def pages(shelf: Shelf) -> st.SearchStrategy[Asked]:
         (st.builds("/s/{}/{}".format, slug, st.sampled_from(["", "card.png"])), ours),
         (st.builds("/acts/{}/{}/".format, st.sampled_from(["3/till", "4/shelf"]), run), {}),
         (st.builds("/acts/4/race/{}/{}/".format, lock, st.sampled_from([0, 1, 41, 201, 10**30])), {}),
+        (st.just("/import/"), {"platform": ["asl", "temporal"]}),
+        (
+            st.builds("/import/{}/{}".format, st.one_of(st.just(shelf.history), slug), st.sampled_from(["", "scenes"])),
+            {**moment, "after": ["0", "3", "x"], "limit": ["1", "500", "0"]},
+        ),
         (st.builds("/styles/{}+base.{}.css".format, TEXTS.map(percent), TEXTS.map(percent)), {}),
     ]
     return st.one_of(*(st.tuples(path, queries(keys)) for path, keys in places))

@@ -15,6 +15,7 @@ from sagas import catalog
 from sagas.models import Run, Saga
 from tests.fuzz.conftest import Shelf
 from tests.fuzzing import SCENARIO, TEXTS, depths, fuzz, percent, queries
+from tests.integration.addresses import HISTORY
 
 pytestmark = pytest.mark.usefixtures("strict_databases")
 
@@ -42,6 +43,8 @@ def forms(shelf: Shelf) -> st.SearchStrategy[Form]:
     act = {**switches, "fail": ["none", "1", "5", "6"], "lose": ["none", "answer"], "key": ["full", "order"]}
     act |= {"lock": ["off", "wait"], "moves": ["0,1", "a", ""], **{f"ill-{n}": ["decline", "late"] for n in (1, 5)}}
     fork = {"at": ["1", "5", "99"], "fault": ["charge-payment:decline", "x", "charge-payment.compensation:error:1"]}
+    history = {"platform": ["asl", "temporal"], "history": [HISTORY.read_text(), '{"events": [{}]}', "["]}
+    history["definition"] = ['{"States": {}}', '{"States": {"A": {"Comment": "undo A"}}}', "1"]
     run = st.one_of(*[st.sampled_from(shelf.runs)] * 3, TEXTS.map(percent))
     saga = st.one_of(*[st.just(f"{shelf.stuck}-1")] * 3, TEXTS.map(percent))
     places = [
@@ -49,6 +52,7 @@ def forms(shelf: Shelf) -> st.SearchStrategy[Form]:
         (st.just("/acts/2/bet/"), act),
         (st.sampled_from(["/lab/", "/lab/check/"]), lab),
         (st.just("/lab/thousand/open/?latency_ms=0"), {"n": ["1", "1000", "0"]}),
+        (st.just("/import/"), history),
         (st.just("/links/"), {"query": ["orders=2", "orders=9", "fault=x"]}),
         (st.builds("/runs/{}/fork".format, run), fork),
         (st.builds("/runs/{}/ask/{}".format, run, st.sampled_from(["pause", "step", "cancel", "x"])), {}),

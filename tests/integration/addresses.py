@@ -12,9 +12,12 @@ from django.contrib.contenttypes.models import ContentType
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
 
+from playground import imported, imports
 from playground.styles import joined
 from sagas.models import Run
+from tests.play import ROOT
 
+HISTORY = ROOT / "tests" / "data" / "histories" / "asl-trip.json"
 HOLE = re.compile(r"<(?:\w+:)?(\w+)>")
 RECORD = re.compile(r"admin/(\w+)/(\w+)/<")  # an admin's page about one record
 
@@ -58,6 +61,10 @@ def _fill(route: str, run: Run, slug: str) -> str:
         "object_id": run.pk,
         "act": "retry",
         "url": "nowhere",
+        "world_id": run.pk,
+        "service": "payments",
+        "name": "charge-payment",
+        "import_id": imported.keep(imports.read("asl", HISTORY.read_text())) if "import_id" in route else "",
     }
     if found := RECORD.match(route):
         records = apps.get_model(*found.groups())._default_manager

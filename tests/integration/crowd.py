@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
-import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from sagas.models import Alert, JournalEntry, Saga, Step
 from sagas.runs import create_run
 from sagas.services.inventory.models import Unit
 from tests.engine import scenario
+from tests.migrated import configs, files_in, lead
 
 RUNS = 100_000
 RUN, SAGA = "printf('%%016d', i)", "printf('%%016d-1', i)"
@@ -39,24 +40,18 @@ WHOLE = re.compile(r"USING (COVERING )?INDEX (entry_|step_|alert_|\w+_held\b)")
 
 @contextmanager
 def moved(folder: Path, *aliases: str) -> Iterator[None]:
-    """Give these databases copies of their files in `folder`, for as long as the block runs."""
-    with ExitStack() as back:
+    """Have these databases be new files in `folder`, for as long as the block runs."""
+    before = {alias: dict(connections[alias].settings_dict) for alias in aliases}
+    own = configs({**os.environ, "DATABASE_URL": ""}, files_in(folder))
+    lead({alias: own[alias] for alias in aliases})
+    try:
         for alias in aliases:
-            back.callback(_point, alias, str(connections[alias].settings_dict["NAME"]))
-            connections[alias].ensure_connection()
-            copy = sqlite3.connect(folder / f"{alias}.sqlite3")
-            connections[alias].connection.backup(copy)
-            copy.close()
-            _point(alias, str(folder / f"{alias}.sqlite3"))
             with connections[alias].cursor() as cursor:
                 cursor.execute("PRAGMA synchronous = OFF")
                 cursor.execute("PRAGMA cache_size = -200000")
         yield
-
-
-def _point(alias: str, name: str) -> None:
-    connections[alias].close()
-    connections[alias].settings_dict["NAME"] = name
+    finally:
+        lead(before)
 
 
 def fill() -> None:

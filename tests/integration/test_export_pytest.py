@@ -19,6 +19,7 @@ from sagas.entries import Entry, Kind, Op
 from sagas.models import Command, Run
 from sagas.runs import create_run, retry_saga, wake
 from tests.engine import Finished, drive, fault, finish, read, scenario, working
+from tests.migrated import files_in
 
 pytestmark = [pytest.mark.usefixtures("engine_databases"), pytest.mark.timeout(300)]
 
@@ -135,7 +136,7 @@ def verdicts(runs: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--tb=short", f"--junitxml={report}", str(folder)],
         cwd=folder,
-        env={**os.environ, "SAGA_DATA": str(folder / "data"), "PYTEST_ADDOPTS": ""},
+        env={**os.environ, "SAGA_DATA": str(files_in(folder / "data")), "PYTEST_ADDOPTS": ""},
         capture_output=True,
         text=True,
         timeout=SUBPROCESS_SECONDS,

@@ -21,6 +21,8 @@ from sagas.state import evolve
 from sagas.tape import fold
 from tests.engine import Finished, drive, fault, finish, read, scenario, until
 
+pytestmark = pytest.mark.timeout(400)  # its families are some 300 runs
+
 AT_FOUR = fault("notify-warehouse", "decline")
 ONCE = {"max_attempts": 2, "initial_ms": 2}
 # Many forks queue for one thread per service: no answer may be late by chance.

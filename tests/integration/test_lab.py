@@ -147,3 +147,15 @@ def test_every_act_leads_to_the_lab_with_its_own_scenario(client: Client) -> Non
 def test_the_lab_is_a_chapter(client: Client) -> None:
     assert '<a href="/lab/" aria-current="page">' in client.get("/lab/").content.decode()
     assert '<a href="/lab/"><span>Next</span>' in client.get("/takeaways/").content.decode()
+
+
+def test_what_the_linter_finds_is_part_of_the_page_and_of_every_check(client: Client) -> None:
+    html = client.get("/lab/?mode=choreography").content.decode()
+    assert "When one event is lost, the order stops half done" in html
+    assert 'href="/lab/?mode=choreography&amp;fault=create-order:drop-event"' in html
+    fields = {"shown": "order/orchestration/", "lock": "off", "orders": "4"}
+    html = post(client, "/lab/check/", htmx=True, **fields).content.decode()
+    assert 'id="lint-sum" hx-swap-oob="innerHTML"' in html
+    assert "1 error" in html
+    html = post(client, "/lab/check/", htmx=True, **{**fields, "orders": "many"}).content.decode()
+    assert "Not checked" in html

@@ -1,4 +1,4 @@
-"""The same rules on PostgreSQL: the other modules again, and all services in one database."""
+"""All services in one PostgreSQL database. That the rules hold there as well, `tests.on_postgres` sees."""
 
 from __future__ import annotations
 
@@ -7,19 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from xml.etree import ElementTree
-
-import pytest
 
 from sagas.databases import SERVICES
-from tests.integration.conftest import UNDOABLE
 from tests.postgres import Postgres
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-MODULES = ["test_participant_words.py", "test_participant_answers.py", "test_participant_locks.py", "test_services.py"]
-RULES = (14, 15, 16, 17, 18, 19, 29, 31, 32, 33)
-
 IN_ONE_DATABASE = """
 import json, os
 import django, psycopg
@@ -54,20 +47,6 @@ with connections["inventory"].cursor() as cursor:
     schemas = sorted(schema for (schema,) in cursor.fetchall())
 print(json.dumps({"made": made, "verdict": verdict, "replayed": again.replayed, "schemas": schemas}))
 """
-
-
-@pytest.mark.timeout(300)
-def test_rules_14_to_33_hold_on_postgresql_too(postgres: Postgres, tmp_path: Path) -> None:
-    report = tmp_path / "report.xml"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
-    done = _on_postgres(postgres, tmp_path, *command, *[str(HERE / module) for module in MODULES])
-    assert done.returncode == 0, done.stdout + done.stderr
-    [suite] = ElementTree.parse(report).getroot()
-    assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("0", "0", "0")
-    ran = {case.get("name", "") for case in suite.iter("testcase")}
-    for rule in RULES:
-        assert any(f"test_rule_{rule}_" in name for name in ran), f"rule {rule} did not run"
-    assert sum("test_rule_16_" in name for name in ran) == len(UNDOABLE)
 
 
 def test_in_one_postgresql_database_services_keep_apart_and_survive_a_lost_connection(

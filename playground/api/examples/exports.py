@@ -12,6 +12,9 @@ BEGINNINGS: Mapping[str, str] = {
     "mermaid": "sequenceDiagram\n  title Run …: ord-8412 completed\n  participant driver as Orchestrator\n  …",
     "otlp": '{\n "resourceSpans": [\n …',
     "pytest": '"""Run … of Five Ledgers, as a test: it is run again, and must come to the same.\n…',
+    "asl": "PK…",
+    "temporal": "PK…",
+    "durable": "PK…",
 }
 
 EXAMPLES: Mapping[str, Sequence[Example]] = {
@@ -26,13 +29,6 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
                 content_type=form.content_type.partition(";")[0],
             )
             for name, form in export.FORMATS.items()
-        ),
-        Example(
-            name="a format that will come",
-            id=RUN,
-            query={"format": "temporal"},
-            status=501,
-            answer=problem("format", "the format temporal is not there yet; there are journal, …"),
         ),
         Example(
             name="no format at all",

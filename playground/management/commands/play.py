@@ -14,32 +14,33 @@ from django.db import connections
 
 from playground import edges, embedded
 from playground.management.operator import first_operator
-from sagas.management.ready import need_webhook, pace_ms, prepare_databases
-from sagas.worker import Pace
+from sagas.management.ready import need_engine, need_webhook, pace, prepare_databases
 
 SOCKET_CLOSE_SECONDS = 2
 
 
 class Command(BaseCommand):
-    help = "Migrate, serve and work, in one process."
+    help = "Migrate, serve and work, in one process; or serve only, for workers that are elsewhere."
     requires_system_checks = ()
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=os.environ.get("PORT") or 8000, help="0 picks a free one")
         parser.add_argument("--host", default=os.environ.get("HOST") or "127.0.0.1")
+        parser.add_argument("--no-worker", action="store_true", help="serve only: sagaworker works elsewhere")
 
-    def handle(self, *, host: str, port: int, **options: Any) -> None:
+    def handle(self, *, host: str, port: int, no_worker: bool, **options: Any) -> None:
         if not 0 <= port <= 65535:
             raise CommandError(f"--port {port} (PORT) is not between 0 and 65535")
         need_webhook()
+        need_engine()
         prepare_databases()
         self._operator = first_operator()
         connections["default"].close()  # who serves is another thread
         gc.freeze()  # what is loaded by now stays: the collector need not look at it again and again
-        self._serve(host, port)
+        self._serve(host, port, works=not no_worker)
         self.stdout.write("bye")
 
-    def _serve(self, host: str, port: int) -> None:
+    def _serve(self, host: str, port: int, *, works: bool) -> None:
         # Importing Daphne's server installs Twisted's reactor on asyncio, which only this command wants.
         from daphne.endpoints import build_endpoint_description_strings
         from daphne.server import Server
@@ -53,8 +54,8 @@ class Command(BaseCommand):
         loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
         asyncio.set_event_loop(loop)
         died: list[BaseException] = []
-        pace = Pace(lease_ms=pace_ms("SAGA_LEASE_SECONDS"), poll_ms=pace_ms("SAGA_POLL_SECONDS"))
-        engine = embedded.current = embedded.Embedded(pace)
+        engine = embedded.Embedded(pace())
+        embedded.current = engine if works else None
 
         def on_death(error: BaseException) -> None:
             died.append(error)
@@ -62,7 +63,8 @@ class Command(BaseCommand):
 
         def ready() -> None:
             if server.listening_addresses:
-                engine.start(loop, on_death)
+                if works:
+                    engine.start(loop, on_death)
                 reactor.addSystemEventTrigger(
                     "before", "shutdown", lambda: Deferred.fromFuture(asyncio.ensure_future(engine.stop(), loop=loop))
                 )

@@ -5,27 +5,36 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.core.management import BaseCommand, CommandError
+from django.db import DatabaseError
 from rich.console import Console
 
 from playground import worlds
-from playground.management import alert_test, chaos, exporting, grid
+from playground.management import alert_test, chaos, exporting, grid, lint
 from playground.management.printing import entry_line, outcome_line
 from playground.management.scenarios import scenario_from_options
 from sagas import journal
+from sagas.clock import cancel_and_wait, spawn
+from sagas.engines import chosen
+from sagas.engines.chosen import EngineWorker
 from sagas.entries import Entry, Kind
-from sagas.management.ready import pace_ms, prepare_databases
+from sagas.management.ready import need_engine, pace, prepare_databases
 from sagas.models import Run, Saga
-from sagas.worker import Pace, Worker
+from sagas.worker import Worker
 
-OTHERS = {"grid": grid, "chaos": chaos, "alert-test": alert_test}  # commands in rooms of their own
+logger = logging.getLogger(__name__)
+
+OTHERS = {"grid": grid, "chaos": chaos, "lint": lint, "alert-test": alert_test}  # commands in rooms of their own
 EXIT_CODES = {"completed": 0, "compensated": 3, "needs-operator": 4, "abandoned": 5, "lost": 5}
 INTERRUPTED = 130
+LOOK_SECONDS = 0.1
 ENDS = "exit 0 completed, 3 compensated, 4 needs-operator, 5 abandoned or lost"
 
 
@@ -51,10 +60,11 @@ class Command(BaseCommand):
             return exporting.handle(self.stdout, **options)
         if what in OTHERS:
             sys.exit(OTHERS[what].handle(options))
+        need_engine()
         run = self._start(options) if what == "run" else self._find(options["run"])
         reader = Terminal(run.pk, as_json=options["json"])
         reader.show(run.pk, journal.read_all(run.pk))
-        asyncio.run(reader.follow())
+        asyncio.run(reader.follow(run.engine))
         sys.exit(self._report(run, reader))
 
     def _start(self, options: dict[str, Any]) -> Run:
@@ -70,6 +80,8 @@ class Command(BaseCommand):
         run = Run.objects.filter(pk=run_id).first()
         if run is None:
             raise CommandError(f"there is no run {run_id!r} in this SAGA_DATA")
+        if run.engine not in ("", settings.SAGA_ENGINE):
+            raise CommandError(f"run {run_id} is driven by {run.engine}: set SAGA_ENGINE={run.engine}")
         return run
 
     def _report(self, run: Run, reader: Terminal) -> int:
@@ -84,12 +96,13 @@ class Command(BaseCommand):
 
 
 class Terminal:
-    """Prints one run's entries once each, and drives the run until it is finished."""
+    """Prints one run's entries once each until it is finished, and drives it, unless another process does."""
 
     def __init__(self, run: str, *, as_json: bool) -> None:
         self._run, self._as_json = run, as_json
         self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
         self._finished = asyncio.Event()
+        self._seq = 0
 
     def say(self, markup: str) -> None:
         """Print a line for people; not where the output is JSON."""
@@ -97,32 +110,50 @@ class Terminal:
             self._console.print(markup)
 
     def show(self, run: str, entries: Sequence[Entry]) -> None:
-        """Print committed entries."""
-        for entry in entries:
+        """Print committed entries that follow what was printed; others are read from the journal later."""
+        fresh = [entry for entry in entries if entry.seq > self._seq]
+        if not fresh or fresh[0].seq > self._seq + 1:
+            return
+        self._seq = fresh[-1].seq
+        for entry in fresh:
             if self._as_json:
                 self._console.file.write(json.dumps(entry.to_json()) + "\n")
             else:
                 self._console.print(entry_line(entry))
         self._console.file.flush()
-        if entries and entries[-1].kind is Kind.RUN_FINISHED:
+        if fresh[-1].kind is Kind.RUN_FINISHED:
             self._finished.set()
 
-    async def follow(self) -> None:
-        """Drive the run as soon as its lease is free; return when it is finished, or on Ctrl-C."""
+    async def follow(self, engine: str = "") -> None:
+        """Drive the run once its lease is free, see what others drive; return when it is finished, or on Ctrl-C."""
         if self._finished.is_set():
             return
         book = journal.Journal()
-        book.listen(self.show)
         book.start()
-        pace = Pace(lease_ms=pace_ms("SAGA_LEASE_SECONDS"), poll_ms=pace_ms("SAGA_POLL_SECONDS"))
-        working = asyncio.create_task(Worker(book, pace=pace, only=self._run).run(), name="worker")
-        waiting = asyncio.create_task(self._finished.wait(), name="wait for the end")
+        mine = pace()
+        driver: Worker | EngineWorker | None
+        if engine:
+            driver = chosen.worker(book, lease_ms=mine.lease_ms, poll_ms=mine.poll_ms, only=self._run)
+            assert driver is not None
+        else:
+            book.listen(self.show)
+            driver = Worker(book, pace=mine, only=self._run)
+        working = [spawn(driver.run(), "worker"), spawn(self._look_forever(), "look at the journal")]
+        waiting = spawn(self._finished.wait(), "wait for the end")
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._finished.set)
-        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        failed = working.done() and working.exception()
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        await asyncio.wait({*working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        failed = next((task.exception() for task in working if task.done()), None)
+        await cancel_and_wait(*working, waiting)
         await book.stop()
         if failed:
             raise CommandError(f"the worker died: {failed!r}") from failed
+
+    async def _look_forever(self) -> None:
+        """Print what another process has committed."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                self.show(self._run, await journal.aread(self._run, self._seq))
+            except DatabaseError as error:
+                logger.error("saga.journal-unread: %s", error)

@@ -1,0 +1,25 @@
+"""The scenario of a run as a Durable Functions app, as a zip."""
+
+from __future__ import annotations
+
+from playground import durable_functions
+from playground.export.project import Project
+from playground.export.taken import ExportRefused, Taken
+from playground.scenario import Scenario
+from sagas.definition import SagaDefinition
+
+__all__ = ["project", "write"]
+
+
+def write(taken: Taken) -> bytes:
+    """Return the zip. Raises ExportRefused for a run that nobody drives: an orchestrator function is a driver."""
+    if taken.plan.mode != "orchestration":
+        raise ExportRefused(
+            f"run {taken.run} has mode {taken.plan.mode}; an orchestrator function drives, and there nobody does"
+        )
+    return project(Scenario.parse(dict(taken.scenario)), taken.steps).zip()
+
+
+def project(scenario: Scenario, definition: SagaDefinition) -> Project:
+    """Return the project of a scenario."""
+    return Project(f"{definition.name}-durable-functions", durable_functions.files(scenario, definition))

@@ -1,0 +1,117 @@
+"""A worker for Temporal killed in the middle of an unwind: another one goes on, and undoes nothing twice."""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from sagas import journal
+from sagas.entries import Entry, Kind, Op
+from sagas.models import JournalEntry, Saga
+from tests.temporal import Temporal, create
+from tests.yard import Hand, Yard, until
+
+UNDONE = ["notify-warehouse", "charge-payment", "create-order", "reserve-inventory"]
+IN_A_CALL_MS = 1500  # a kill aimed at the middle of a call that takes this long hits it
+
+
+def test_whoever_is_left_goes_on_with_an_unwind(
+    sqlite_yard: Yard, temporal: Temporal, record_property: Callable[[str, object], None]
+) -> None:
+    there = {"SAGA_ENGINE": "temporal", "TEMPORAL_ADDRESS": temporal.address, "TEMPORAL_CACHED_WORKFLOWS": "0"}
+    run = create(
+        {
+            "latency_ms": 0,
+            "timeout_ms": IN_A_CALL_MS,
+            "faults": [
+                {"step": "book-delivery", "kind": "decline"},
+                {"step": "charge-payment", "on": "compensation", "kind": "lost-reply", "times": 1},
+            ],
+        }
+    )
+    with Hand(sqlite_yard, **there) as first:
+        until(lambda: _is_undoing(journal.read_all(run.pk), "charge-payment"))
+        first.kill()
+    killed_at = journal.read_all(run.pk)
+    assert killed_at[-1].kind is Kind.EFFECT, "the kill missed the call"
+    with Hand(sqlite_yard, **there) as second:
+        sqlite_yard.until_finished([run.pk])
+        second.stop()
+    entries = journal.read_all(run.pk)
+    assert list(Saga.objects.filter(run=run).values_list("state", flat=True)) == ["compensated"]
+    assert entries[: len(killed_at)] == killed_at
+    assert [e.kind for e in entries].count(Kind.ORCHESTRATOR_RECOVERED) == 1
+    assert [e.step for e in entries if _succeeded(e)] == UNDONE
+    assert sqlite_yard.violations(run.pk) == []
+    assert first.process.returncode == -signal.SIGKILL
+    record_property("fault", "worker for Temporal killed in the middle of a compensation: another one went on")
+
+
+FAULTS: list[list[dict[str, Any]]] = [
+    [],
+    [{"step": "book-delivery", "kind": "decline"}],
+    [{"step": "charge-payment", "kind": "lost-reply", "times": 1}, {"step": "notify-warehouse", "kind": "decline"}],
+    [{"step": "book-delivery", "kind": "error"}],
+    [{"step": "notify-warehouse", "kind": "late"}],
+    [{"step": "create-order", "kind": "crash-after", "times": 1}],
+]
+KILLS = 3
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(300)
+def test_a_crowd_outlives_whoever_is_killed(
+    yard: Yard, temporal: Temporal, record_property: Callable[[str, object], None]
+) -> None:
+    there = {"SAGA_ENGINE": "temporal", "TEMPORAL_ADDRESS": temporal.address, "TEMPORAL_CACHED_WORKFLOWS": "0"}
+    given = {
+        "latency_ms": 600,
+        "timeout_ms": 3000,
+        "retry": {"initial_ms": 20},
+        "orders": 2,
+        "stock": 2,
+        "lock": "wait",
+    }
+    runs: list[str] = []
+    with ExitStack() as stack:
+        hands = deque(stack.enter_context(Hand(yard, **there)) for _ in range(2))
+        for _ in range(KILLS):
+            fresh = [create({**given, "faults": faults}).pk for faults in FAULTS]
+            runs += fresh
+            until(lambda fresh=fresh: _are_under_way(fresh))
+            hands.popleft().kill()
+            hands.append(stack.enter_context(Hand(yard, **there)))
+        yard.until_finished(runs)
+        for hand in hands:
+            hand.stop()
+    recovered = [run for run in runs if _recoveries(run)]
+    assert recovered, "no kill hit a call"
+    assert [said for run in runs for said in yard.violations(run)] == []
+    record_property(
+        "fault", f"{yard.kind}: {KILLS} workers for Temporal killed, {len(recovered)} of {len(runs)} runs hit"
+    )
+
+
+def _are_under_way(runs: list[str]) -> bool:
+    """Return whether calls of these runs are under way, and some of them have been made."""
+    started = JournalEntry.objects.filter(run__in=runs, kind=str(Kind.ATTEMPT_STARTED)).count()
+    return started >= 2 * len(runs)
+
+
+def _recoveries(run: str) -> int:
+    """Return how often an attempt was repeated because its worker was gone, but for those that the plan wanted."""
+    kinds = [entry.kind for entry in journal.read_all(run)]
+    return kinds.count(Kind.ORCHESTRATOR_RECOVERED) - kinds.count(Kind.ORCHESTRATOR_CRASHED)
+
+
+def _is_undoing(entries: list[Entry], step: str) -> Any:
+    return any(e.kind is Kind.EFFECT and e.step == step and e.op is Op.COMPENSATION for e in entries)
+
+
+def _succeeded(entry: Entry) -> bool:
+    return entry.kind is Kind.ATTEMPT_SUCCEEDED and entry.op is Op.COMPENSATION
