@@ -21,7 +21,7 @@ from sagas.plan import RunPlan, plan_from_json
 
 SPEEDS = (("0.5", "½"), ("1", "1"), ("2", "2"), ("4", "4"))
 FORKS_SHOWN = 5
-EXPORTS = ("journal", "mermaid", "otlp", "pytest")
+EXPORTS = ("journal", "mermaid", "otlp", "jaeger", "pytest")
 EXPORTS_DRIVEN = ("asl",)  # for drivers elsewhere: where nobody drives there is nothing to write
 
 
