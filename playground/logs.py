@@ -12,9 +12,10 @@ from typing import Any
 from opentelemetry import trace as api
 from pythonjsonlogger.json import JsonFormatter
 
+from sagas import acting
 from sagas.tracecontext import trace_id
 
-FIELDS = ("levelname", "name", "message")
+FIELDS = ("levelname", "name", "message", "process")
 NAMES = {"levelname": "level", "name": "logger"}
 
 
@@ -27,6 +28,8 @@ class JsonLines(JsonFormatter):
     def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
         """Add the fields of a record, and where it belongs in a trace."""
         super().add_fields(log_data, record, message_dict)
+        if name := acting.worker.get():
+            log_data.setdefault("worker", name)
         run, span = log_data.get("run"), api.get_current_span().get_span_context()
         if isinstance(run, str):
             log_data.setdefault("trace_id", trace_id(run))

@@ -6,6 +6,7 @@ lets somebody stand around its deliveries; both are here, for every command that
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,8 @@ from playground.tracing.sdk import Tracing, current
 from playground.tracing.services import watched
 from sagas import catalog
 from sagas.journal import Journal
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -64,6 +67,7 @@ def work_alone(journal: Journal) -> Iterator[None]:
             server, thread = start_http_server(port, host, metrics.registry)
         except OSError as error:
             raise CommandError(f"cannot serve metrics on {host}:{port} (SAGA_METRICS_PORT): {error.strerror}") from None
+        logger.info("metrics.served http://%s:%s/metrics", host, server.server_port)
         try:
             yield
         finally:

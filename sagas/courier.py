@@ -100,7 +100,7 @@ class Courier(Wire):
         try:
             answer = await self._consume(state, parcel)
         except Exception:
-            logger.exception("wire.settlement-failed", extra={"run": self._world, "step": parcel.step})
+            logger.exception("wire.settlement-failed", extra=self._where(state, parcel))
             return None
         self._observe(facts_of(state, parcel, parcel.service, answer))
         await self._travel(self._plan.latency_ms // 2)

@@ -143,10 +143,11 @@ class Wire:
         try:
             answer = await self._hand_over(state, settlement_call(step, key), found.settlement, None)
         except Exception:
-            logger.exception("wire.settlement-failed", extra={"run": self._world, "step": step})
+            logger.exception("wire.settlement-failed", extra=self._where(state, settlement_call(step, key)))
             return None
         if answer.verdict is not Verdict.OK:
-            logger.error("wire.settlement-refused: %s", answer.reason, extra={"run": self._world, "step": step})
+            where = self._where(state, settlement_call(step, key))
+            logger.error("wire.settlement-refused: %s", answer.reason, extra=where)
             return None
         facts = facts_of(state, settlement_call(step, key), found.service, answer)
         record = next((row.record for row in answer.rows if row.record), state.order)
@@ -257,9 +258,14 @@ class Wire:
 
     def _broken(self, state: SagaState, attempt: Attempt, error: Exception) -> Entry:
         why = None if isinstance(error, DatabaseFailed) else error  # a traceback says nothing of a full disk
-        logger.error("wire.service-failed: %s", error, exc_info=why, extra={"run": self._world, "key": attempt.key})
+        logger.error("wire.service-failed: %s", error, exc_info=why, extra=self._where(state, attempt))
         service = self._definition.step(attempt.step).service
         return unheard(state, attempt, f"{service} broke: {type(error).__name__}: {error}")
+
+    def _where(self, state: SagaState, attempt: Attempt) -> dict[str, Any]:
+        """Return what a line of the log says of a call; a settlement has no direction and no number."""
+        where = {"run": self._world, "saga": state.saga, "step": attempt.step, "key": attempt.key}
+        return {**where, "op": str(attempt.op), "attempt": attempt.attempt} if attempt.attempt else where
 
     def _handler(self, attempt: Attempt) -> Handler:
         step = self._definition.step(attempt.step)

@@ -22,7 +22,7 @@ from typing import ParamSpec, TypeVar
 from django.db import Error as DatabaseFailed
 from django.db import connections
 
-from sagas import alerts, catalog, leases, runs
+from sagas import acting, alerts, catalog, leases, runs
 from sagas.clock import Clock, SystemClock, cancel_and_wait, spawn
 from sagas.drivers import Driver, driver_for
 from sagas.entries import Entry, Kind, Lane
@@ -80,6 +80,7 @@ class Worker:
     async def run(self) -> None:
         """Claim and drive until cancelled; then give every lease back."""
         self._loop = asyncio.get_running_loop()
+        acting.worker.set(self.owner)
         runs.on_work(self._wake)
         hook = alerts.webhook()
         beside = [spawn(self._renew_forever(), "renew leases")]
@@ -90,7 +91,7 @@ class Worker:
                 try:
                     await self._claim()
                 except DatabaseFailed as error:
-                    logger.error("worker.claim-failed: %s", error, extra={"worker": self.owner})
+                    logger.error("worker.claim-failed: %s", error)
                 else:
                     self.beats += 1
                 await self._rest()
@@ -142,9 +143,9 @@ class Worker:
         except LeaseLost:
             logger.warning("run.lease-lost", extra={"run": lease.run, "epoch": lease.epoch})
         except DatabaseFailed as error:
-            logger.error("run.database-failed: %s", error, extra={"run": lease.run})
+            logger.error("run.database-failed: %s", error, extra={"run": lease.run, "epoch": lease.epoch})
         except Exception:
-            logger.exception("run.driver-failed", extra={"run": lease.run})
+            logger.exception("run.driver-failed", extra={"run": lease.run, "epoch": lease.epoch})
         finally:
             if not self._stopping:
                 self._driving.pop(lease.run, None)
@@ -187,7 +188,7 @@ class Worker:
             try:
                 kept = await self._in_database(leases.renew, self.owner, held, now, self._pace.lease_ms)
             except DatabaseFailed as error:
-                logger.error("worker.renew-failed: %s", error, extra={"worker": self.owner})
+                logger.error("worker.renew-failed: %s", error)
                 continue
             for run in set(held) - kept:
                 if task := self._driving.get(run):
@@ -199,7 +200,7 @@ class Worker:
                 if await self._in_database(alerts.due(self._clock.now(), self._only).exists):
                     await alerts.tell(hook, self._clock.now(), self._only)
             except DatabaseFailed as error:
-                logger.error("worker.alerts-unread: %s", error, extra={"worker": self.owner})
+                logger.error("worker.alerts-unread: %s", error)
             await self._clock.sleep(self._pace.poll_ms)
 
     async def _in_database(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
