@@ -28,7 +28,7 @@ class JsonLines(JsonFormatter):
     def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
         """Add the fields of a record, and where it belongs in a trace."""
         super().add_fields(log_data, record, message_dict)
-        if name := acting.worker.get():
+        if name := acting.name():
             log_data.setdefault("worker", name)
         run, span = log_data.get("run"), api.get_current_span().get_span_context()
         if isinstance(run, str):

@@ -14,6 +14,7 @@ from playground.replay.reading import Reading
 from playground.scenario import Scenario
 from playground.scenario_errors import FieldError
 from playground.scene import Fold
+from playground.tracing.address import trace_address
 from sagas import catalog, journal
 from sagas.definition import SagaDefinition
 from sagas.models import Run, Saga
@@ -97,6 +98,7 @@ def page(told: Told, moment: Moment) -> dict[str, Any]:
         "panels": {**reading.view(scene["seq"]), "driver": scene["orch"]["title"].lower()},
         "replay": {
             **_addresses(told),
+            "trace": trace_address(told.run.pk),
             **_wish(moment, scene["seq"], head),
             "origin": _origin(told.run),
             "forks": _forks(told.run),

@@ -80,7 +80,7 @@ class Worker:
     async def run(self) -> None:
         """Claim and drive until cancelled; then give every lease back."""
         self._loop = asyncio.get_running_loop()
-        acting.worker.set(self.owner)
+        acting.begin(self.owner)
         runs.on_work(self._wake)
         hook = alerts.webhook()
         beside = [spawn(self._renew_forever(), "renew leases")]
