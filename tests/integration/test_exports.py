@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from io import StringIO
 from pathlib import Path
@@ -12,8 +10,6 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
-from google.protobuf import json_format
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from playground import export
@@ -23,7 +19,9 @@ from sagas.entries import Kind
 from sagas.models import Run
 from sagas.runs import create_run, retry_saga
 from sagas.tracecontext import trace_id
+from tests import jaeger
 from tests.engine import Finished, drive, fault, finish, scenario
+from tests.otlp import Told, about, told_in_file
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
@@ -136,28 +134,8 @@ def test_a_diagram_shows_the_way_back_the_crash_and_the_person(runs: dict[str, F
     assert "Another worker reads the journal" in crash[down + 1]
 
 
-def traces(run: Finished) -> ExportTraceServiceRequest:
-    """Return the traces by protobuf's own reading; OTLP's JSON has ids in hex where protobuf has base64."""
-    value = json.loads(text_of(run, "otlp"))
-    for resource in value["resourceSpans"]:
-        for span in resource["scopeSpans"][0]["spans"]:
-            for holder in (span, *span.get("links", [])):
-                for key in ("traceId", "spanId", "parentSpanId"):
-                    if key in holder:
-                        holder[key] = base64.b64encode(bytes.fromhex(holder[key])).decode()
-    return json_format.ParseDict(value, ExportTraceServiceRequest())
-
-
-def spans(run: Finished) -> list[tuple[str, Span]]:
-    return [
-        (resource.resource.attributes[0].value.string_value, span)
-        for resource in traces(run).resource_spans
-        for span in resource.scope_spans[0].spans
-    ]
-
-
-def about(span: Any) -> dict[str, Any]:
-    return {one.key: getattr(one.value, one.value.WhichOneof("value")) for one in span.attributes}
+def spans(run: Finished) -> list[Told]:
+    return told_in_file(text_of(run, "otlp"))
 
 
 def sagas(run: Finished) -> list[Span]:
@@ -245,6 +223,30 @@ def test_where_nobody_drives_events_lead_from_one_attempt_to_the_next(runs: dict
     assert about(said)["messaging.destination.name"] == about(create)["messaging.destination.name"]
     assert by_id[said.parent_span_id].name == "reserve-inventory"
     assert by_id[by_id[said.parent_span_id].parent_span_id].name == "order-placed"
+
+
+def test_jaegers_file_has_its_shape_and_the_same_spans(run: Finished) -> None:
+    (trace,) = jaeger.File.model_validate_json(text_of(run, "jaeger")).data
+    told = {span.span_id.hex(): (service, span) for service, span in spans(run)}
+    assert {span.span for span in trace.spans} == told.keys()
+    assert len(trace.spans) == len(told)
+    for one in trace.spans:
+        service, span = told[one.span]
+        tags = {tag.key: tag.value for tag in one.tags}
+        assert (trace.processes[one.process].name, one.name) == (service, span.name)
+        assert (one.trace, trace.trace) == (span.trace_id.hex(),) * 2
+        assert one.began * 1000 == span.start_time_unix_nano
+        assert (one.began + one.duration) * 1000 == span.end_time_unix_nano
+        assert about(span).items() <= tags.items()
+        assert tags.get("error", False) is (span.status.code == Status.STATUS_CODE_ERROR)
+        assert tags.get("otel.status_description", "") == span.status.message
+        parents = [ref.span for ref in one.references if ref.kind == "CHILD_OF"]
+        assert parents == ([span.parent_span_id.hex()] if span.parent_span_id else [])
+        links = [ref.span for ref in one.references if ref.kind == "FOLLOWS_FROM"]
+        assert links == [link.span_id.hex() for link in span.links]
+        assert [{field.key: field.value for field in log.fields}["event"] for log in one.logs] == [
+            event.name for event in span.events
+        ]
 
 
 def test_a_file_comes_with_its_name_and_its_type(runs: dict[str, Finished]) -> None:

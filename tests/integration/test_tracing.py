@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from google.protobuf import json_format
 from opentelemetry import trace as api
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from playground import export, observed
@@ -29,7 +25,7 @@ from sagas.services.calls import Call
 from sagas.simulation import simulate
 from sagas.tracecontext import event_span, parse, trace_id
 from tests.engine import Finished, fault, read, scenario, working
-from tests.otlp import Collector, about, collecting
+from tests.otlp import Collector, Told, about, bare, collecting, is_reported, is_served, told_in_file
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
@@ -49,7 +45,6 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "turned back": scenario(fault(PICK, "decline"), mode="choreography", **PATIENT),
     "no way back": scenario(fault(PICK, "error"), mode="none", **PATIENT),
 }
-Told = tuple[str, Span]
 
 
 @pytest.fixture(scope="module")
@@ -92,42 +87,8 @@ def run(request: pytest.FixtureRequest, runs: dict[str, Finished]) -> Finished:
 
 
 def exported(run: str) -> list[Told]:
-    """Return the spans that the run's file has, read by protobuf: OTLP's JSON has ids in hex where that has base64."""
-    value = json.loads(export.export(run, "otlp").text)
-    for resource in value["resourceSpans"]:
-        for span in resource["scopeSpans"][0]["spans"]:
-            for holder in (span, *span["links"]):
-                for key in {"traceId", "spanId", "parentSpanId"} & holder.keys():
-                    holder[key] = base64.b64encode(bytes.fromhex(holder[key])).decode()
-    request = json_format.ParseDict(value, ExportTraceServiceRequest())
-    return [
-        (about(resource.resource)["service.name"], span)
-        for resource in request.resource_spans
-        for span in resource.scope_spans[0].spans
-    ]
-
-
-def is_served(span: Span) -> bool:
-    """Return whether a service made a span live: it says what it answered."""
-    return "saga.verdict" in about(span)
-
-
-def is_reported(span: Span) -> bool:
-    """Return whether a span is what a journal says of a service's part."""
-    return span.kind in (Span.SPAN_KIND_SERVER, Span.SPAN_KIND_INTERNAL) and "saga.attempt" in about(span)
-
-
-def bare(told: Sequence[Told]) -> dict[bytes, Told]:
-    """Return spans by their ids, without the flags, which are about how they travelled."""
-    found = {}
-    for service, span in told:
-        copy = Span()
-        copy.CopyFrom(span)
-        copy.flags = 0
-        for link in copy.links:
-            link.flags = 0
-        found[copy.span_id] = (service, copy)
-    return found
+    """Return the spans that the run's file has."""
+    return told_in_file(export.export(run, "otlp").text)
 
 
 def test_what_is_sent_live_is_what_the_journal_says(collector: Collector, run: Finished) -> None:
@@ -220,11 +181,13 @@ def test_a_worker_that_takes_over_goes_on_in_the_same_trace(collector: Collector
 
         with collecting() as silent:
             silent.is_open.clear()
+            tracing = tracing_to(silent)
             async with working() as (book, _, _):
                 book.listen(hear)
-                with observed.traced(book, tracing_to(silent)):
+                with observed.traced(book, tracing):
                     await begun.wait()
             assert silent.got == []
+        tracing.close()
 
     asyncio.run(die_on_the_way())
     before = len(read(run).entries)
