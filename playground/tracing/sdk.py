@@ -8,6 +8,7 @@ Each service has its own `service.name`, drivers and web pages that of the proce
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from django.conf import settings
 from opentelemetry import trace as api
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -38,7 +39,7 @@ class Tracing:
 
     def __init__(self, exporters: Sequence[SpanExporter], name: str = "") -> None:
         self.name = name or os.environ.get("OTEL_SERVICE_NAME", "")
-        self._processors = [BatchSpanProcessor(exporter) for exporter in exporters]
+        self._processors: list[SpanProcessor] = [BatchSpanProcessor(exporter) for exporter in exporters]
         self.provider = cache(self._make_provider)
 
     def _make_provider(self, service: str = "") -> TracerProvider:
@@ -65,6 +66,11 @@ class Tracing:
         for processor in self._processors:
             processor.on_end(ended)
 
+    def end(self) -> None:
+        """Send what waits, however long it takes: for a process that serves pages and ends by itself."""
+        for processor in self._processors:
+            processor.shutdown()
+
     def close(self) -> None:
         """Send what waits, and nothing from then on. Whoever is to take it may be gone: then it is let go."""
         ends = [Thread(target=processor.shutdown, daemon=True) for processor in self._processors]
@@ -78,7 +84,11 @@ class Tracing:
 def current() -> Tracing | None:
     """Return the way out that the environment asks for, None where it asks for none."""
     exporters = [_exporter(name) for name in settings.SAGA_TRACES_EXPORTERS]
-    return Tracing(exporters) if exporters else None
+    if not exporters:
+        return None
+    tracing = Tracing(exporters)
+    atexit.register(tracing.end)
+    return tracing
 
 
 def _exporter(name: str) -> SpanExporter:
