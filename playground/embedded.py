@@ -60,9 +60,11 @@ class Embedded:
         """Give every lease back, write what is waiting, end the services' threads."""
         if self._task is None:
             return
-        async with asyncio.timeout(STOP_SECONDS):
-            await cancel_and_wait(self._task)
-            await self._journal.stop()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await cancel_and_wait(self._task)
+                await self._journal.stop()
+        finally:
             await asyncio.to_thread(self._around.close)
         for service in catalog.SERVICES.values():
             await asyncio.to_thread(service.close)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -78,14 +79,14 @@ def test_what_makes_no_sense_is_named(
 
 
 def test_the_address_of_a_trace_has_its_id_in_hex_or_the_low_half_as_a_number(
-    monkeypatch: pytest.MonkeyPatch, settings: object
+    monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     monkeypatch.setenv("SAGA_TRACE_URL", "https://tracer.example/{trace_id}/{trace_id_dec}/{run}")
-    monkeypatch.setattr(settings, "SAGA_TRACE_URL", outlook.trace_url())
+    settings.SAGA_TRACE_URL = outlook.trace_url()
     trace = trace_id("abc")
     low = int.from_bytes(bytes.fromhex(trace)[8:], "big")
     assert trace_address("abc") == f"https://tracer.example/{trace}/{low}/abc"
-    monkeypatch.setattr(settings, "SAGA_TRACE_URL", "")
+    settings.SAGA_TRACE_URL = ""
     assert trace_address("abc") == ""
 
 
