@@ -13,7 +13,7 @@ from threading import Event, Thread
 
 ROOT = Path(__file__).resolve().parent.parent
 READY = re.compile(r"Ready: (http://\S+)")
-OURS = re.compile(r"SAGA_.*|(.*_)?DATABASE_URL|REDIS_URL|SECRET_KEY|DEBUG|ALLOWED_HOSTS|CSRF_TRUSTED_ORIGINS")
+OURS = re.compile(r"SAGA_.*|OTEL_.*|(.*_)?DATABASE_URL|REDIS_URL|SECRET_KEY|DEBUG|ALLOWED_HOSTS|CSRF_TRUSTED_ORIGINS")
 
 READY_SECONDS = 60
 STOP_SECONDS = 20

@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from playground.export.otlp import NAMESPACE, spans_of
+from playground.export.otlp import spans_of
 from playground.export.taken import Taken
-from playground.tracing.span import Code, Span, SpanEvent, SpanKind, Value
+from playground.tracing.span import NAMESPACE, Code, Span, SpanEvent, SpanKind, Value
 from sagas.tracecontext import trace_id
 
 

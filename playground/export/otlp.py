@@ -13,10 +13,9 @@ from itertools import groupby
 from typing import Any
 
 from playground.export.taken import Taken
-from playground.tracing.span import Span, SpanEvent, SpanLink, Value
+from playground.tracing.span import NAMESPACE, Span, SpanEvent, SpanLink, Value
 from playground.tracing.spans import Spans, fold
 
-NAMESPACE = "five-ledgers"
 SCOPE = {"name": NAMESPACE, "version": "1"}
 
 

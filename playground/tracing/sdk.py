@@ -1,7 +1,7 @@
 """The OpenTelemetry SDK, as its standard variables configure it.
 
 Nothing is sent unless `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_TRACES_EXPORTER` says where to
-(`playground.environment.exporters`). Spans wait in the SDK's bounded queue and are sent by a thread
+(`playground.outlook.exporters`). Spans wait in the SDK's bounded queue and are sent by a thread
 of its own; when nobody takes them, the oldest are dropped, and the work goes on as if nothing was.
 Each service has its own `service.name`, drivers and web pages that of the process.
 """
@@ -26,10 +26,9 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace.status import Status, StatusCode
 
 from playground.tracing.described import DRIVERS
-from playground.tracing.span import Code, Span
+from playground.tracing.span import NAMESPACE, Code, Span
 from sagas.tracecontext import trace_id
 
-NAMESPACE = "five-ledgers"
 SCOPE = InstrumentationScope(NAMESPACE, "1")
 FLUSH_SECONDS = 2.0  # for which the end of a process waits; what is not sent by then is lost
 

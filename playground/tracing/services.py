@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from opentelemetry import trace as api
 
 from playground.tracing.described import known
-from playground.tracing.sdk import NAMESPACE, Tracing, context_of
+from playground.tracing.sdk import Tracing, context_of
+from playground.tracing.span import NAMESPACE
 from sagas.services.base import Service
 from sagas.services.calls import Answer, Call, Served
 from sagas.tracecontext import Parent, parse
@@ -41,7 +42,7 @@ class Around:
 
 
 @contextmanager
-def watched(services: Iterable[Service], tracing: Tracing) -> Any:
+def watched(services: Iterable[Service], tracing: Tracing) -> Iterator[None]:
     """Have services traced as long as the block lasts."""
     chosen = list(services)
     for service in chosen:

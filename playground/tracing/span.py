@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+NAMESPACE = "five-ledgers"  # of all services, and the name of what makes the spans
+
 Value = str | int | bool
 
 

@@ -55,8 +55,7 @@ def _name(span: Span, scope: dict[str, Any]) -> None:
     route = f"/{found.route}"
     span.update_name(f"{scope['method']} {route}")
     span.set_attribute("http.route", route)
-    run = (
-        found.kwargs.get("run_id") or found.kwargs.get("id", "").partition("-")[0]
-    )  # a saga's id begins with its run's
+    # The id of a saga begins with its run's.
+    run = found.kwargs.get("run_id") or str(found.kwargs.get("id", "")).partition("-")[0]
     if run and scope["method"] == "POST":
         _link(span, run)

@@ -8,11 +8,16 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from playground import outlook
 from playground.logs import JsonLines
+from playground.tracing import web
 from playground.tracing.address import trace_address
-from sagas.tracecontext import parse, trace_id, traceparent
+from playground.tracing.sdk import Tracing
+from playground.tracing.span import Span, SpanKind
+from sagas.tracecontext import parse, run_span, trace_id, traceparent
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
@@ -88,6 +93,52 @@ def test_the_address_of_a_trace_has_its_id_in_hex_or_the_low_half_as_a_number(
     assert trace_address("abc") == f"https://tracer.example/{trace}/{low}/abc"
     settings.SAGA_TRACE_URL = ""
     assert trace_address("abc") == ""
+
+
+@pytest.fixture
+def kept() -> InMemorySpanExporter:
+    return InMemorySpanExporter()
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "name", "run"),
+    [
+        ("/api/sagas/abcdefgh-1/retry", "POST", "POST /api/sagas/<slug:id>/retry", "abcdefgh"),
+        ("/api/runs/abcdefgh/pause", "POST", "POST /api/runs/<slug:id>/pause", "abcdefgh"),
+        ("/runs/abcdefgh/", "GET", "GET /runs/<str:run_id>/", None),
+        ("/nowhere/at/all", "GET", "asked", None),
+    ],
+)
+def test_a_request_has_the_name_of_its_route_and_points_at_the_run_that_it_asks_something_of(
+    path: str, method: str, name: str, run: str | None
+) -> None:
+    with TracerProvider().get_tracer("test").start_as_current_span("asked") as span:
+        web._name(span, {"path": path, "method": method})
+    assert isinstance(span, ReadableSpan)
+    links = [(f"{link.context.trace_id:032x}", f"{link.context.span_id:016x}") for link in span.links]
+    assert span.name == name
+    assert links == ([(trace_id(run), run_span(trace_id(run)))] if run else [])
+
+
+def test_a_process_has_the_name_that_it_was_given_and_a_service_its_own(kept: InMemorySpanExporter) -> None:
+    tracing = Tracing([kept], name="worker-7")
+    for service in ("orchestrator", "payments"):
+        tracing.emit(
+            Span(
+                service=service,
+                trace=trace_id("abc"),
+                id="00f067aa0ba902b7",
+                parent="",
+                name=service,
+                kind=SpanKind.INTERNAL,
+                began_ms=1,
+                ended_ms=2,
+                attributes={},
+            )
+        )
+    tracing.close()
+    named = {span.name: span.resource.attributes["service.name"] for span in kept.get_finished_spans()}
+    assert named == {"orchestrator": "worker-7", "payments": "payments"}
 
 
 def test_a_traceparent_is_read_as_it_was_written() -> None:
