@@ -11,7 +11,7 @@ from opentelemetry.trace import Span
 
 from playground.tracing.sdk import context_of, current
 from playground.visitors import Asgi
-from sagas.tracecontext import run_span, trace_id
+from sagas.tracecontext import run_span, trace_id, traceparent
 
 NOT_TRACED = "/healthz,/readyz,/metrics,/static/"
 
@@ -36,6 +36,13 @@ def about_run(run: str) -> None:
     span = api.get_current_span()
     if span.is_recording():
         _link(span, run)
+
+
+def here() -> str:
+    """Return the `traceparent` of the request that is being answered, "" where it is no span."""
+    span = api.get_current_span()
+    context = span.get_span_context()
+    return traceparent(f"{context.trace_id:032x}", f"{context.span_id:016x}") if span.is_recording() else ""
 
 
 def _link(span: Span, run: str) -> None:

@@ -21,6 +21,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from prometheus_client.parser import text_string_to_metric_families
 
 from sagas.tracecontext import run_span, trace_id
+from tests.door import TOKEN, Door
 from tests.otlp import Collector, Told, about, bare, collecting, is_reported, is_served, told_in_file
 from tests.play import OURS, ROOT, Play
 
@@ -72,6 +73,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
             "OTEL_BSP_SCHEDULE_DELAY": "50",
             "SAGA_LOG": "json",
+            "SAGA_SERVICES_TOKEN": TOKEN,
             "SAGA_TRACE_URL": "https://tracer.example/trace/{trace_id}?low={trace_id_dec}&run={run}",
         }
         play = stack.enter_context(Play(tmp_path_factory.mktemp("observed"), environment))
@@ -117,6 +119,25 @@ def test_a_request_is_a_span_of_its_callers_trace_and_points_at_the_run(site: Si
     assert about(span)["http.route"] == "/api/runs"
     ((linked),) = [(link.trace_id.hex(), link.span_id.hex()) for link in span.links]
     assert linked == (trace_id(site.plain), run_span(trace_id(site.plain)))
+
+
+def test_a_driver_elsewhere_finds_what_the_services_did_in_its_own_trace(site: Site) -> None:
+    door, trace = Door(site.play.url), "1af7651916cd43dd8448eb211c80319c"
+    world = door.ask("POST", "worlds", {"latency_ms": 0}).json["world"]
+    asked = door.ask(
+        "POST",
+        "payments/charge-payment",
+        {"order": "ord-8412", "amount": 4900},
+        Saga_World=world,
+        Idempotency_Key='"saga:ord-8412:charge-payment"',
+        traceparent=f"00-{trace}-b7ad6b7169203331-01",
+    )
+    assert asked.status == 200, asked.raw
+    site.collector.wait(lambda: len(site.collector.of(trace)) >= 2)
+    told = dict(site.collector.of(trace))
+    request, work = told["five-ledgers"], told["payments"]
+    assert (request.parent_span_id.hex(), work.parent_span_id) == ("b7ad6b7169203331", request.span_id)
+    assert (work.name, about(work)["saga.verdict"], about(work)["saga.rows"]) == ("charge-payment", "ok", 1)
 
 
 def test_the_playground_sends_the_trace_that_the_runs_file_has(site: Site) -> None:
