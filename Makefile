@@ -11,11 +11,12 @@ NODE := $(or $(shell command -v node),/usr/bin/node)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+TRACE_AGENT := $(VENV)/trace-agent/.ready
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: setup play test test-postgres torture mutants rules lint fmt lock audit clean
+.PHONY: setup play test test-postgres torture trace-agent mutants rules lint fmt lock audit clean
 
 setup: $(STAMP)
 	@echo "Ready: make play, make test."
@@ -31,8 +32,11 @@ test-postgres: $(STAMP) $(CHROMIUM)
 	$(BIN)/python -m tests.on_postgres -n $(WORKERS) --dist loadfile tests/integration tests/faults tests/fuzz tests/browser
 
 # Killed, paused and cut off for real, many times over; says at its end what was survived.
-torture: $(STAMP) test-postgres
+torture: $(STAMP) $(TRACE_AGENT) test-postgres
 	$(BIN)/pytest -n 2 --dist loadfile -m torture
+
+# Datadog's test agent, for the tests of torture: it takes OTLP over HTTP and shows what it got.
+trace-agent: $(TRACE_AGENT)
 
 # Breaks every rule on purpose and sees whether its test notices; RULE="7 19" only these.
 mutants: $(STAMP)
@@ -81,6 +85,12 @@ $(STAMP): requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# An environment of its own: it wants an older OpenTelemetry than the playground.
+$(TRACE_AGENT): $(STAMP)
+	$(PYTHON) -m venv $(VENV)/trace-agent
+	$(VENV)/trace-agent/bin/pip install --quiet "ddapm-test-agent>=1.69,<2"
 	@touch $@
 
 $(CHROMIUM):

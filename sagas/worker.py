@@ -23,7 +23,7 @@ from typing import ParamSpec, TypeVar
 from django.db import Error as DatabaseFailed
 from django.db import connections
 
-from sagas import alerts, bells, catalog, leases, runs
+from sagas import acting, alerts, bells, catalog, leases, runs
 from sagas.clock import Clock, SystemClock, cancel_and_wait, spawn
 from sagas.crew import Crew
 from sagas.drivers import Driver, driver_for
@@ -90,6 +90,7 @@ class Worker:
     async def run(self) -> None:
         """Claim and drive until cancelled; then give every lease back."""
         self._loop = asyncio.get_running_loop()
+        acting.begin(self.owner)
         runs.on_work(self.wake)
         hook, bell = alerts.webhook(), bells.bell()
         beside = [spawn(self._renew_forever(), "renew leases"), spawn(self._meet_forever(), "meet the others")]
@@ -103,7 +104,7 @@ class Worker:
                 try:
                     await self._claim()
                 except DatabaseFailed as error:
-                    logger.error("worker.claim-failed: %s", error, extra={"worker": self.owner})
+                    logger.error("worker.claim-failed: %s", error)
                 else:
                     self.beats += 1
                 await self._rest()
@@ -182,9 +183,9 @@ class Worker:
         except LeaseLost:
             logger.warning("run.lease-lost", extra={"run": lease.run, "epoch": lease.epoch})
         except DatabaseFailed as error:
-            logger.error("run.database-failed: %s", error, extra={"run": lease.run})
+            logger.error("run.database-failed: %s", error, extra={"run": lease.run, "epoch": lease.epoch})
         except Exception:
-            logger.exception("run.driver-failed", extra={"run": lease.run})
+            logger.exception("run.driver-failed", extra={"run": lease.run, "epoch": lease.epoch})
         finally:
             if not self._stopping:
                 self._driving.pop(lease.run, None)
@@ -228,7 +229,7 @@ class Worker:
             try:
                 kept = await self._in_database(leases.renew, self.owner, held, now, self._pace.lease_ms)
             except DatabaseFailed as error:
-                logger.error("worker.renew-failed: %s", error, extra={"worker": self.owner})
+                logger.error("worker.renew-failed: %s", error)
                 continue
             for run in set(held) - kept:
                 if task := self._driving.get(run):
@@ -255,7 +256,7 @@ class Worker:
                 if await self._in_database(alerts.due(self._clock.now(), self._only).exists):
                     await alerts.tell(hook, self._clock.now(), self._only)
             except DatabaseFailed as error:
-                logger.error("worker.alerts-unread: %s", error, extra={"worker": self.owner})
+                logger.error("worker.alerts-unread: %s", error)
             await self._clock.sleep(self._pace.poll_ms)
 
     async def _in_database(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import ExitStack
 from typing import Any
 
 from django.conf import settings
@@ -25,11 +26,14 @@ class Command(BaseCommand):
         need_webhook()
         need_engine()
         prepare_databases()
-        asyncio.run(self._work())
+        journal = Journal()
+        with ExitStack() as around:
+            for path in settings.SAGA_AROUND_WORK:
+                around.enter_context(import_string(path)(journal))
+            asyncio.run(self._work(journal))
         self.stdout.write("stopped")
 
-    async def _work(self) -> None:
-        journal = Journal()
+    async def _work(self, journal: Journal) -> None:
         for path in settings.SAGA_LISTENERS:
             journal.listen(import_string(path))
         journal.start()
