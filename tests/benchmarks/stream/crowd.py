@@ -1,0 +1,185 @@
+"""A server of the benchmark in a process of its own, and its crowd of readers in this one."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.benchmarks.stream.sockets import Lost, Reader
+
+ROOT = Path(__file__).resolve().parents[3]
+AT_A_TIME = 40  # handshakes
+SILENCE_SECONDS = 30
+OURS = ("SAGA_", "REDIS_URL", "DATABASE_URL")
+
+
+class Served:
+    """A running server of `tests.benchmarks.stream.serving`, with data of its own."""
+
+    def __init__(self, way: str, server: str, redis: str = "") -> None:
+        self._data = tempfile.TemporaryDirectory(prefix="stream-")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.benchmarks.stream.serving", way, server],
+            cwd=ROOT,
+            env={
+                **kept,
+                "SAGA_DATA": self._data.name,
+                "SECRET_KEY": "of no use",
+                **({"REDIS_URL": redis} if redis else {}),
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert self._process.stdin
+        assert self._process.stdout
+        self._in, self.out = self._process.stdin, self._process.stdout.fileno()
+        self._rest = b""
+        self.port: int = self.answer()["port"]
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._in.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._data.cleanup()
+
+    def say(self, **command: Any) -> None:
+        self._in.write(json.dumps(command).encode() + b"\n")
+        self._in.flush()
+
+    def ask(self, do: str, **how: Any) -> dict[str, Any]:
+        """Return the answer to a command that needs no reader."""
+        self.say(do=do, **how)
+        return self.answer()
+
+    def answer(self) -> dict[str, Any]:
+        """Wait for the next answer."""
+        while b"\n" not in self._rest:
+            ready, _, _ = select.select([self.out], [], [], SILENCE_SECONDS)
+            data = os.read(self.out, 65536) if ready else b""
+            if not data:
+                raise Lost("the server ended" if ready else "the server does not answer")
+            self._rest += data
+        line, _, self._rest = self._rest.partition(b"\n")
+        return dict(json.loads(line))
+
+
+class Crowd:
+    """So many readers of one server. Use it as a context manager; `slow` are connected as well and never read."""
+
+    def __init__(self, served: Served, count: int, view: str = "", slow: int = 0) -> None:
+        self._served, self._count = served, count
+        self._arrived: Counter[int] = Counter()
+        self._credit = 0
+        self._poll = select.epoll()
+        path = served.ask("begin")["path"] + view
+        self._slow = self._join(path, slow, slow=True)
+        for frozen in self._slow[::2]:
+            frozen.acknowledge(0)  # a page that stands still; the others are deaf from the first
+        self.readers = self._join(path, count)
+        self._of = {reader.sock.fileno(): reader for reader in self.readers}
+        served.ask("readers", count=count + slow)
+        for fd in (*self._of, served.out):
+            self._poll.register(fd, select.EPOLLIN)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._poll.close()
+        for reader in (*self.readers, *self._slow):
+            reader.close()
+        self._served.ask("readers", count=0)
+
+    def burst(self, seconds: float, window: int) -> float:
+        """Return messages per second: told as fast as the server can, with at most `window` of them under way."""
+        self._served.say(do="burst", seconds=seconds, window=window)
+        before = self._credit
+        began, ended = self._follow(None)
+        return (self._credit - before) * self._count / (ended - began) * 1e9
+
+    def steady(self, rate: float, count: int) -> list[int]:
+        """Return how long each message took to each reader, in ns, at so many messages a second."""
+        self._served.say(do="steady", rate=rate, count=count)
+        times: list[int] = []
+        self._follow(times)
+        return times
+
+    def check_slow(self) -> None:
+        """Raise Lost unless something waits in the kernel for every slow reader: only then were they slow."""
+        waiting = _waiting_bytes(self._served.port)
+        for reader in self._slow:
+            if not waiting.get(reader.sock.getsockname()[1]):
+                raise Lost("a slow reader was not slow: nothing waits for it")
+
+    def _join(self, path: str, count: int, *, slow: bool = False) -> list[Reader]:
+        joined: list[Reader] = []
+        while len(joined) < count:
+            few = [Reader(self._served.port, path, slow=slow) for _ in range(min(AT_A_TIME, count - len(joined)))]
+            for reader in few:
+                reader.welcomed()
+            joined += few
+        return joined
+
+    def _follow(self, times: list[int] | None) -> tuple[int, int]:
+        """Read until everybody has all that was told; return when the first was told, and when the last one came."""
+        told: dict[str, Any] = {}
+        ended = 0
+        while not told or self._credit < told["told"]:
+            events = self._poll.poll(SILENCE_SECONDS)
+            if not events:
+                raise Lost(self._missing())
+            before = self._credit
+            self._take(events, times)
+            if self._credit > before:
+                ended = time.monotonic_ns()
+                self._served.say(credit=self._credit)
+            if any(fd == self._served.out for fd, _ in events):
+                told = self._served.answer()
+        return told.get("began", 0), ended
+
+    def _take(self, events: Sequence[tuple[int, int]], times: list[int] | None) -> None:
+        arrived = self._arrived
+        for fd, _ in events:
+            if fd in self._of:
+                for number in self._of[fd].take(times):
+                    arrived[number] += 1
+        while arrived[self._credit + 1] == self._count:
+            self._credit += 1
+            del arrived[self._credit]
+
+    def _missing(self) -> str:
+        behind = [reader.last for reader in self.readers if reader.last < max(self._arrived, default=self._credit + 1)]
+        return f"{len(behind) or self._count} of {self._count} readers wait for message {self._credit + 1}, in vain"
+
+
+def _waiting_bytes(port: int) -> dict[int, int]:
+    """Return the bytes that a local server's sockets have not got rid of, by the port of the other end."""
+    found = {}
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, _, queues, *_ = line.split()
+        if int(local.partition(":")[2], 16) == port:
+            found[int(remote.partition(":")[2], 16)] = int(queues.partition(":")[0], 16)
+    return found
