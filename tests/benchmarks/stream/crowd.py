@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,7 +22,23 @@ from tests.benchmarks.stream.sockets import Lost, Reader
 ROOT = Path(__file__).resolve().parents[3]
 AT_A_TIME = 40  # handshakes
 SILENCE_SECONDS = 30
+START_SECONDS = 90
+SERVING = "tests.benchmarks.stream.serving"
 OURS = ("SAGA_", "REDIS_URL", "DATABASE_URL")
+
+
+@cache
+def _migrated() -> tempfile.TemporaryDirectory[str]:
+    """Return a data folder with empty databases, to be copied."""
+    folder = tempfile.TemporaryDirectory(prefix="stream-empty-")
+    environment = {**_inherited(), "SAGA_DATA": folder.name}
+    subprocess.run([sys.executable, "-m", SERVING, "prepare"], cwd=ROOT, env=environment, check=True)
+    return folder
+
+
+def _inherited() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    return {**kept, "SECRET_KEY": "of no use to anybody"}
 
 
 class Served:
@@ -28,16 +46,11 @@ class Served:
 
     def __init__(self, way: str, server: str, redis: str = "") -> None:
         self._data = tempfile.TemporaryDirectory(prefix="stream-")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        shutil.copytree(_migrated().name, self._data.name, dirs_exist_ok=True)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.benchmarks.stream.serving", way, server],
+            [sys.executable, "-m", SERVING, way, server],
             cwd=ROOT,
-            env={
-                **kept,
-                "SAGA_DATA": self._data.name,
-                "SECRET_KEY": "of no use",
-                **({"REDIS_URL": redis} if redis else {}),
-            },
+            env={**_inherited(), "SAGA_DATA": self._data.name, **({"REDIS_URL": redis} if redis else {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -45,7 +58,7 @@ class Served:
         assert self._process.stdout
         self._in, self.out = self._process.stdin, self._process.stdout.fileno()
         self._rest = b""
-        self.port: int = self.answer()["port"]
+        self.port: int = self.answer(START_SECONDS)["port"]
 
     @property
     def pid(self) -> int:
@@ -74,16 +87,19 @@ class Served:
         self.say(do=do, **how)
         return self.answer()
 
-    def answer(self) -> dict[str, Any]:
-        """Wait for the next answer."""
+    def answer(self, patience: float = 0) -> dict[str, Any]:
+        """Wait for the next answer, for so many seconds."""
         while b"\n" not in self._rest:
-            ready, _, _ = select.select([self.out], [], [], SILENCE_SECONDS)
+            ready, _, _ = select.select([self.out], [], [], patience or SILENCE_SECONDS)
             data = os.read(self.out, 65536) if ready else b""
             if not data:
                 raise Lost("the server ended" if ready else "the server does not answer")
             self._rest += data
         line, _, self._rest = self._rest.partition(b"\n")
-        return dict(json.loads(line))
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise Lost(f"the server failed: {answer['error']}")
+        return answer
 
 
 class Crowd:

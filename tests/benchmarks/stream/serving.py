@@ -3,7 +3,7 @@
 Commands come as JSON, one a line, on standard input, and answers go to standard output:
 `begin` a place to read at; `readers`: wait until so many are there; `burst`: as many messages as there is credit
 for, for so long; `steady`: so many, so many a second; `credit`: all readers have the messages up to this one;
-`memory`: resident kilobytes; anything else is a method of the way.
+`lose`: take the next message for told; `memory`: resident kilobytes; anything else is a method of the way.
 """
 
 from __future__ import annotations
@@ -45,8 +45,11 @@ class Feeder:
 
     async def _do(self, do: str, **how: Any) -> None:
         obey = getattr(self, f"_{do}", None) or getattr(self._way, do)
-        answer = await obey(**how)
-        say(answer or {})
+        try:
+            say(await obey(**how) or {})
+        except Exception as error:
+            say({"error": repr(error)})
+            raise
 
     async def _begin(self) -> dict[str, Any]:
         self._told = self._credit = 0
@@ -74,6 +77,9 @@ class Feeder:
             await self._tell()
         return {"told": self._told}
 
+    async def _lose(self) -> None:
+        self._told += 1
+
     async def _memory(self) -> dict[str, Any]:
         found = re.search(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())
         assert found
@@ -91,9 +97,12 @@ def say(answer: dict[str, Any]) -> None:
 
 
 def daphne(way: Any) -> None:
-    """Serve as `manage.py play` does."""
-    from daphne.server import Server
+    """Serve on Daphne: the product on its own one, as `manage.py play` does."""
+    from daphne.server import Server as Stock
     from twisted.internet import reactor
+
+    from playground.webserver import Server as Own
+    from tests.benchmarks.stream.ways import HubWay
 
     loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
     asyncio.set_event_loop(loop)
@@ -107,7 +116,8 @@ def daphne(way: Any) -> None:
         say({READY: server.listening_addresses[0][1]})
         tasks.append(loop.create_task(obey()))
 
-    server = Server(way.application, ["tcp:port=0:interface=127.0.0.1"], ready_callable=ready, verbosity=0)
+    made = Own if isinstance(way, HubWay) else Stock
+    server = made(way.application, ["tcp:port=0:interface=127.0.0.1"], ready_callable=ready, verbosity=0)
     server.run()
 
 
@@ -140,14 +150,16 @@ def websockets(way: Any) -> None:
     asyncio.run(serve())
 
 
-def main(way: str, server: str) -> None:
-    """Serve until standard input ends."""
+def main(way: str, server: str = "") -> None:
+    """Serve until standard input ends; with `prepare`, only make the databases."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "playground.settings")
     django.setup()
-    from sagas.management.ready import prepare_databases
+    if way == "prepare":
+        from sagas.management.ready import prepare_databases
+
+        return prepare_databases()
     from tests.benchmarks.stream import ways
 
-    prepare_databases()
     made = {"hub": ways.HubWay, "pages": ways.PagesWay, "stock": ways.StockWay, "bare": ways.BareWay}[way]()
     {"daphne": daphne, "uvicorn": uvicorn, "websockets": websockets}[server](made)
 

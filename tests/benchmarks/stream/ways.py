@@ -61,7 +61,8 @@ class HubWay:
         return f"/ws/runs/{self._run}/"
 
     def readers(self) -> int:
-        return sum(len(feed.viewers) for feed in live.hub()._of(self._run))
+        """How many have joined: from then on they are sent what is published, and the journal has none of it."""
+        return sum(task.get_name() == f"watch {self._run}" for task in asyncio.all_tasks())
 
     async def tell(self, n: int) -> None:
         live.publish(self._run, [entry(n)])
