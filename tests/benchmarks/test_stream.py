@@ -31,6 +31,12 @@ def test_who_does_not_read_is_slow_and_the_others_get_everything(served: Mapping
     assert len(table.ratios) == 1
 
 
+def test_who_reads_late_has_lost_nothing(served: Mapping[str, Served]) -> None:
+    with Crowd(served[HUB], 2, "json", slow=4, flood=25_000) as crowd:
+        crowd.check_slow()
+        crowd.wake_deaf()
+
+
 def test_a_message_that_is_lost_is_noticed(served: Mapping[str, Served], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crowd, "SILENCE_SECONDS", 1)
     for way, view in ((BARE, ""), (HUB, "json")):

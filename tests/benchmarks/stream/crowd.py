@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import select
@@ -23,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 AT_A_TIME = 40  # handshakes
 SILENCE_SECONDS = 30
 START_SECONDS = 90
+FLOOD_RATE = 20_000.0  # a second: as fast as the server can
 SERVING = "tests.benchmarks.stream.serving"
 OURS = ("SAGA_", "REDIS_URL", "DATABASE_URL")
 
@@ -31,6 +33,7 @@ OURS = ("SAGA_", "REDIS_URL", "DATABASE_URL")
 def _migrated() -> tempfile.TemporaryDirectory[str]:
     """Return a data folder with empty databases, to be copied."""
     folder = tempfile.TemporaryDirectory(prefix="stream-empty-")
+    atexit.register(folder.cleanup)
     environment = {**_inherited(), "SAGA_DATA": folder.name}
     subprocess.run([sys.executable, "-m", SERVING, "prepare"], cwd=ROOT, env=environment, check=True)
     return folder
@@ -56,7 +59,8 @@ class Served:
         )
         assert self._process.stdin
         assert self._process.stdout
-        self._in, self.out = self._process.stdin, self._process.stdout.fileno()
+        self._in, self._out = self._process.stdin, self._process.stdout
+        self.out = self._out.fileno()
         self._rest = b""
         self.port: int = self.answer(START_SECONDS)["port"]
 
@@ -76,6 +80,7 @@ class Served:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._out.close()
         self._data.cleanup()
 
     def say(self, **command: Any) -> None:
@@ -103,18 +108,26 @@ class Served:
 
 
 class Crowd:
-    """So many readers of one server. Use it as a context manager; `slow` are connected as well and never read."""
+    """So many readers of one server. Use it as a context manager.
 
-    def __init__(self, served: Served, count: int, view: str = "", slow: int = 0) -> None:
+    `slow` come before them and do not read the `flood` of messages that is told meanwhile, nor anything after it.
+    """
+
+    def __init__(self, served: Served, count: int, view: str = "", slow: int = 0, flood: int = 0) -> None:
         self._served, self._count = served, count
         self._arrived: Counter[int] = Counter()
-        self._credit = 0
         self._poll = select.epoll()
         path = served.ask("begin")["path"] + view
         self._slow = self._join(path, slow, slow=True)
         for frozen in self._slow[::2]:
             frozen.acknowledge(0)  # a page that stands still; the others are deaf from the first
-        self.readers = self._join(path, count)
+        if slow:
+            served.ask("readers", count=slow)
+            served.ask("steady", rate=FLOOD_RATE, count=flood)
+        self._credit = flood
+        self.readers = self._join(f"{path}?after={flood}", count)
+        for reader in self.readers:
+            reader.last = flood
         self._of = {reader.sock.fileno(): reader for reader in self.readers}
         served.ask("readers", count=count + slow)
         for fd in (*self._of, served.out):
@@ -142,6 +155,14 @@ class Crowd:
         times: list[int] = []
         self._follow(times)
         return times
+
+    def wake_deaf(self) -> None:
+        """Have those read after all who never said a word, until they have everything."""
+        for deaf in self._slow[1::2]:
+            deaf.sock.settimeout(SILENCE_SECONDS)
+            while deaf.last < self._credit:
+                for _ in deaf.take():
+                    pass
 
     def check_slow(self) -> None:
         """Raise Lost unless something waits in the kernel for every slow reader: only then were they slow."""
