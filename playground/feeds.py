@@ -19,8 +19,8 @@ from sagas.entries import Entry, Kind
 
 logger = logging.getLogger(__name__)
 
-COALESCE_SECONDS = 0.016  # at most: under load one message per frame of the screen
-REST = 4  # times as long as the last telling took: so long nobody is told anything
+COALESCE_SECONDS = 0.016  # one message per frame of the screen, and under load for everybody
+REST = 4  # times as long as the last telling took: so long readers of the journal are told nothing more
 FRAMES_PER_MESSAGE = 150  # under 700 kB: clients of the usual libraries refuse more than a megabyte
 WINDOW = 256  # frames that a viewer which acknowledges may be behind before nothing more is sent
 SNAP_FRAMES = 64  # a viewer that was held up and is further behind than this is not told all of it
@@ -136,8 +136,9 @@ class Feed:
     def _wake_soon(self) -> None:
         """Wake the viewers at once unless they were just told something.
 
-        The rest after a telling grows with what it cost, up to 16 ms: few viewers hear of each entry by
-        itself, and many of all that came meanwhile.
+        A page is told at most once per frame of its screen, since every message is work that delays the next
+        paint. Who reads the journal rests as long as the last telling cost, up to that: few hear of each entry
+        by itself, and many of all that came meanwhile.
         """
         if self._alarm is not None:
             return
@@ -158,6 +159,8 @@ class Feed:
         loop.call_soon(self._told, begun)  # after what the viewers do now
 
     def _told(self, begun: float) -> None:
+        if self.may_snap:
+            return
         now = asyncio.get_running_loop().time()
         self._rest_until = now + min(COALESCE_SECONDS, REST * (now - begun))
 

@@ -20,6 +20,7 @@ from typing import Any
 import django
 
 READY = "port"
+NO_PINGS = 3600  # seconds: a crowd that waits for its turn answers none
 
 
 class Feeder:
@@ -117,7 +118,9 @@ def daphne(way: Any) -> None:
         tasks.append(loop.create_task(obey()))
 
     made = Own if isinstance(way, HubWay) else Stock
-    server = made(way.application, ["tcp:port=0:interface=127.0.0.1"], ready_callable=ready, verbosity=0)
+    server = made(
+        way.application, ["tcp:port=0:interface=127.0.0.1"], ready_callable=ready, verbosity=0, ping_interval=NO_PINGS
+    )
     server.run()
 
 
@@ -126,7 +129,9 @@ def uvicorn(way: Any) -> None:
     from uvicorn import Config, Server
 
     async def serve() -> None:
-        server = Server(Config(way.application, port=0, loop="asyncio", lifespan="off", log_level="warning"))
+        server = Server(
+            Config(way.application, port=0, loop="asyncio", lifespan="off", log_level="warning", ws_ping_interval=None)
+        )
         serving = asyncio.create_task(server.serve())
         while not server.started:
             await asyncio.sleep(0.01)
@@ -143,7 +148,7 @@ def websockets(way: Any) -> None:
     from websockets.asyncio.server import serve as listen
 
     async def serve() -> None:
-        async with listen(way.handle, "127.0.0.1", 0, compression=None) as server:
+        async with listen(way.handle, "127.0.0.1", 0, compression=None, ping_interval=None) as server:
             say({READY: server.sockets[0].getsockname()[1]})
             await Feeder(way).obey()
 
