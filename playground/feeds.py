@@ -137,8 +137,8 @@ class Feed:
         """Wake the viewers at once unless they were just told something.
 
         A page is told at most once per frame of its screen, since every message is work that delays the next
-        paint. Who reads the journal rests as long as the last telling cost, up to that: few hear of each entry
-        by itself, and many of all that came meanwhile.
+        paint. Who reads the journal rests in proportion to what the last telling cost, up to that: few hear of
+        each entry by itself, and many of all that came meanwhile.
         """
         if self._alarm is not None:
             return

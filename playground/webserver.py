@@ -41,8 +41,7 @@ class Server(Daphne):  # type: ignore[misc]
         """Return the way out of an open socket; None for one that takes Daphne's way."""
         found: Exit | None = getattr(protocol, "exit", None)
         if found is None:
-            # Only plain TCP: a TLS connection has to see every byte.
-            if protocol.state != OPEN or type(protocol.transport).writeSomeData is not Connection.writeSomeData:
+            if protocol.state != OPEN or not _is_plain_tcp(protocol.transport):
                 return None
             found = protocol.exit = Exit(protocol.transport)
         details = self.connections.get(protocol)
@@ -89,6 +88,11 @@ class Exit:
 
     def stopProducing(self) -> None:  # noqa: N802
         self._room.set()
+
+
+def _is_plain_tcp(transport: Any) -> bool:
+    """Return whether bytes may go past a transport: what encrypts, or writes in another way, has to see all of them."""
+    return getattr(type(transport), "writeSomeData", None) is Connection.writeSomeData and not transport.TLS
 
 
 def framed(text: str) -> bytes:

@@ -69,7 +69,7 @@ def measure(effort: Effort, served: Mapping[str, Served]) -> Iterable[Table]:
 def packed(effort: Effort, served: Mapping[str, Served]) -> Table:
     """Say how many entries the hub hands over as it is: many in a message under load."""
     figures: list[Figure] = []
-    seconds = QUICK_SECONDS if effort.quick else BURST_SECONDS
+    seconds = _seconds(effort, BURST_SECONDS)
     hubs = {name: server for name, server in served.items() if name in (HUB, UVICORN)}
     for size in FEW if effort.quick else SIZES:
         for view, bytes_ in (("json", "entries"), ("scenes", "frames")):
@@ -90,15 +90,19 @@ def packed(effort: Effort, served: Mapping[str, Served]) -> Table:
     )
 
 
+def _seconds(effort: Effort, usual: float) -> float:
+    return QUICK_SECONDS if effort.quick else usual * effort.scale
+
+
 def _rates(effort: Effort, size: Size, crowds: Mapping[str, Crowd]) -> Sequence[Figure]:
-    seconds = QUICK_SECONDS if effort.quick else BURST_SECONDS
+    seconds = _seconds(effort, BURST_SECONDS)
     bursts = {name: partial(crowd.burst, seconds, size.window) for name, crowd in crowds.items()}
     return interleaved(bursts, effort.rounds, setting=size.word, unit="messages/s to all")
 
 
 def _times(effort: Effort, size: Size, crowds: Mapping[str, Crowd]) -> Iterator[Figure]:
     sample = Sample()
-    count = max(5, int(size.rate * (QUICK_SECONDS if effort.quick else STEADY_SECONDS)))
+    count = max(5, int(size.rate * _seconds(effort, STEADY_SECONDS)))
     takes = {name: partial(sample.p50, name, partial(crowd.steady, size.rate, count)) for name, crowd in crowds.items()}
     for figure in interleaved(takes, effort.rounds, setting=size.word, unit="p50 ms"):
         yield figure
