@@ -58,7 +58,7 @@ class Size:
 
 
 # The largest comes before the others have left memory behind that it could use.
-SIZES = (Size(1, 64, 512, 500), Size(1000, 4, 128, 5), Size(100, 16, 512, 50))
+SIZES = (Size(1, 64, 512, 500), Size(1000, 4, 32, 5), Size(100, 16, 128, 50))
 FEW = (Size(1, 64, 512, 200), Size(20, 16, 256, 50))
 
 

@@ -83,6 +83,11 @@ class Served:
         self._out.close()
         self._data.cleanup()
 
+    def cpu_seconds(self) -> float:
+        """Return what the server has used of the processors' time."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def say(self, **command: Any) -> None:
         self._in.write(json.dumps(command).encode() + b"\n")
         self._in.flush()
@@ -115,6 +120,7 @@ class Crowd:
 
     def __init__(self, served: Served, count: int, view: str = "", slow: int = 0, flood: int = 0) -> None:
         self._served, self._count = served, count
+        self.costs: list[float] = []  # of each burst: what a message took of the server's time, in us
         self._arrived: Counter[int] = Counter()
         self._poll = select.epoll()
         path = served.ask("begin")["path"] + view
@@ -145,9 +151,11 @@ class Crowd:
     def burst(self, seconds: float, window: int) -> float:
         """Return messages per second: told as fast as the server can, with at most `window` of them under way."""
         self._served.say(do="burst", seconds=seconds, window=window)
-        before = self._credit
+        before, cpu = self._credit, self._served.cpu_seconds()
         began, ended = self._follow(None)
-        return (self._credit - before) * self._count / (ended - began) * 1e9
+        messages = (self._credit - before) * self._count
+        self.costs.append((self._served.cpu_seconds() - cpu) / messages * 1e6)
+        return messages / (ended - began) * 1e9
 
     def steady(self, rate: float, count: int) -> list[int]:
         """Return how long each message took to each reader, in ns, at so many messages a second."""
