@@ -215,10 +215,10 @@ async def test_viewers_of_one_run_share_one_feed_and_its_memory_goes_with_the_la
     path, layer = f"/ws/runs/{run.pk}/scenes", get_channel_layer()
     async with watching(path) as one:
         async with watching(f"{path}?saga={run.pk}-1") as two:
+            assert await one.next() == await two.next()  # so both have joined
             assert live.hub().watched == 1
             assert metrics.registry.get_sample_value("saga_open_sockets") == 2
             assert len(layer.groups[GROUP]) == 1
-            assert await one.next() == await two.next()
         assert live.hub().watched == 1
     assert live.hub().watched == 0
     assert metrics.registry.get_sample_value("saga_open_sockets") == 0
