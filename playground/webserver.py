@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from daphne.server import Server as Daphne
+from daphne.server import Server as Daphne  # first: it installs the reactor
+from twisted.internet import reactor as installed
 from twisted.internet.tcp import Connection
 
+reactor: Any = installed
 TEXT = 0x81  # RFC 6455, 5.2: the only frame of its message, and text
 TWO_BYTES, EIGHT_BYTES = 126, 127  # how long the field of a longer length is
 OPEN = 3  # autobahn's `STATE_OPEN`
