@@ -118,7 +118,7 @@ async def test_a_late_joiner_gets_everything_and_is_told_that_it_is_over() -> No
 
 
 async def test_a_viewer_from_the_start_sees_what_the_journal_holds_and_nothing_else() -> None:
-    run = await made(fault("notify-warehouse", "decline"), latency_ms=4)
+    run = await made(fault("notify-warehouse", "decline"), latency_ms=20)
     async with watching(f"/ws/runs/{run.pk}/scenes") as socket, at_work() as wait:
         frames = await socket.until_finished()
         await wait([run.pk])
