@@ -16,11 +16,12 @@ STAMP := $(VENV)/.ready
 PEERS := $(VENV)/bench
 PEERS_STAMP := $(PEERS)/.ready
 PEERS_NPM := tests/benchmarks/peers/package-lock.json
+TRACE_AGENT := $(VENV)/trace-agent/.ready
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: setup play test test-postgres torture mutants bench rules lint fmt lock audit clean
+.PHONY: setup play test test-postgres torture trace-agent mutants bench rules lint fmt lock audit clean
 
 setup: $(STAMP)
 	@echo "Ready: make play, make test."
@@ -36,8 +37,11 @@ test-postgres: $(STAMP) $(CHROMIUM)
 	$(BIN)/python -m tests.on_postgres -n $(WORKERS) --dist loadfile tests/integration tests/faults tests/fuzz tests/browser
 
 # Killed, paused and cut off for real, many times over; says at its end what was survived.
-torture: $(STAMP) test-postgres
+torture: $(STAMP) $(TRACE_AGENT) test-postgres
 	$(BIN)/pytest -n 2 --dist loadfile -m torture
+
+# Datadog's test agent, for the tests of torture: it takes OTLP over HTTP and shows what it got.
+trace-agent: $(TRACE_AGENT)
 
 # Breaks every rule on purpose and sees whether its test notices; RULE="7 19" only these.
 mutants: $(STAMP)
@@ -100,6 +104,12 @@ $(PEERS_STAMP): requirements-bench.lock $(PEERS_NPM) | $(STAMP) $(NPM)
 	$(PEERS)/bin/pip install --quiet --require-hashes --requirement requirements-bench.lock
 	cp $(dir $(PEERS_NPM))package.json $(PEERS_NPM) $(PEERS)
 	$(NPM) ci --silent --ignore-scripts --prefix $(PEERS)
+	@touch $@
+
+# An environment of its own: it wants an older OpenTelemetry than the playground.
+$(TRACE_AGENT): $(STAMP)
+	$(PYTHON) -m venv $(VENV)/trace-agent
+	$(VENV)/trace-agent/bin/pip install --quiet "ddapm-test-agent>=1.69,<2"
 	@touch $@
 
 $(CHROMIUM):

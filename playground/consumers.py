@@ -33,13 +33,22 @@ _SEQ = re.compile(r"[0-9]{1,9}")
 
 
 class Relay(AsyncWebsocketConsumer):
-    """A socket that sends, one after the other, the texts that somebody else makes."""
+    """A socket that sends, one after the other, the texts that somebody else makes.
+
+    It has no channel of its own in the layer: who listens there is the hub and the board.
+    """
+
+    channel_layer_alias = ""
 
     _sending: asyncio.Task[None] | None = None
 
     def relay(self, texts: AsyncIterable[str], name: str) -> None:
         """Send these from now on."""
         self._sending = spawn(self._send_all(texts), name)
+
+    async def dispatch(self, message: Any) -> None:
+        """Obey the server. Channels would also look for old database connections, in a thread, word for word."""
+        await getattr(self, message["type"].replace(".", "_"))(message)
 
     async def disconnect(self, code: int) -> None:
         if self._sending is not None:
@@ -55,8 +64,9 @@ class Relay(AsyncWebsocketConsumer):
 
     async def _sent(self, text: str) -> bool:
         """Return whether the line took it. One that went away under a send says so by `disconnect`, which follows."""
+        message: Any = {"type": "websocket.send", "text": text}
         try:
-            await self.send(text_data=text)
+            await self.base_send(message)
         except Exception as error:  # each server raises its own; any client can cause it, so it is one line of the log
             logger.info("socket.send-failed: %s", error)
             return False

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from django.conf import settings
 
-from playground import live
+from playground import live, observed
 from playground.housekeeping import keep_house
 from sagas import catalog
 from sagas.clock import cancel_and_wait, spawn
@@ -31,9 +32,11 @@ class Embedded:
         self.worker = Worker(self._journal, pace=pace)
         self._elsewhere = chosen.worker(self._journal, lease_ms=pace.lease_ms, poll_ms=pace.poll_ms)
         self._task: asyncio.Task[None] | None = None
+        self._around = ExitStack()
 
     def start(self, loop: asyncio.AbstractEventLoop, on_death: Callable[[BaseException], None]) -> None:
         """Begin to work as soon as the loop runs; `on_death(error)` is called if the worker ends by an error."""
+        self._around.enter_context(observed.work(self._journal))
         self._task = loop.create_task(self._work(), name="worker")
 
         def ended(task: asyncio.Task[None]) -> None:
@@ -57,9 +60,12 @@ class Embedded:
         """Give every lease back, write what is waiting, end the services' threads."""
         if self._task is None:
             return
-        async with asyncio.timeout(STOP_SECONDS):
-            await cancel_and_wait(self._task)
-            await self._journal.stop()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await cancel_and_wait(self._task)
+                await self._journal.stop()
+        finally:
+            await asyncio.to_thread(self._around.close)
         for service in catalog.SERVICES.values():
             await asyncio.to_thread(service.close)
 

@@ -19,7 +19,8 @@ from sagas.entries import Entry, Kind
 
 logger = logging.getLogger(__name__)
 
-COALESCE_SECONDS = 0.016  # under load one message per frame of the screen
+COALESCE_SECONDS = 0.016  # one message per frame of the screen, and under load for everybody
+REST = 4  # times as long as the last telling took: so long readers of the journal are told nothing more
 FRAMES_PER_MESSAGE = 150  # under 700 kB: clients of the usual libraries refuse more than a megabyte
 WINDOW = 256  # frames that a viewer which acknowledges may be behind before nothing more is sent
 SNAP_FRAMES = 64  # a viewer that was held up and is further behind than this is not told all of it
@@ -62,7 +63,7 @@ class Feed:
         self._wanted = 0
         self._reading = asyncio.Lock()
         self._refill: asyncio.Task[None] | None = None
-        self._woken_at = 0.0
+        self._rest_until = 0.0
         self._alarm: asyncio.TimerHandle | None = None
         self._message: tuple[tuple[int, int, bool], str] = ((0, 0, False), "")
 
@@ -133,11 +134,16 @@ class Feed:
             self._wake_soon()
 
     def _wake_soon(self) -> None:
-        """Wake the viewers at once after a pause, and otherwise at the end of the present 16 ms."""
+        """Wake the viewers at once unless they were just told something.
+
+        A page is told at most once per frame of its screen, since every message is work that delays the next
+        paint. Who reads the journal rests in proportion to what the last telling cost, up to that: few hear of
+        each entry by itself, and many of all that came meanwhile.
+        """
         if self._alarm is not None:
             return
         loop = asyncio.get_running_loop()
-        rest = self._woken_at + COALESCE_SECONDS - loop.time()
+        rest = self._rest_until - loop.time()
         if rest > 0:
             self._alarm = loop.call_later(rest, self._wake)
         else:
@@ -145,9 +151,18 @@ class Feed:
 
     def _wake(self) -> None:
         self._alarm = None
-        self._woken_at = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        self._rest_until = begun + COALESCE_SECONDS
         for viewer in self.viewers:
             viewer.wake()
+        loop.call_soon(self._told, begun)  # after what the viewers do now
+
+    def _told(self, begun: float) -> None:
+        if self.may_snap:
+            return
+        now = asyncio.get_running_loop().time()
+        self._rest_until = now + min(COALESCE_SECONDS, REST * (now - begun))
 
 
 class Viewer:

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 
 from django.db import DatabaseError, connections
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from playground import embedded
+from sagas.management.ready import is_behind
 
 WORKER_SECONDS = 15.0  # an embedded worker comes round once per poll; one that has not for this long is stuck
 
@@ -40,8 +40,7 @@ def _databases() -> Iterator[str]:
             with connections[alias].cursor() as cursor:
                 cursor.execute("SELECT 1")
             if alias not in _migrated:
-                executor = MigrationExecutor(connections[alias])
-                if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                if is_behind(alias):
                     yield f"database {alias} is not migrated"
                 else:
                     _migrated.add(alias)

@@ -15,7 +15,6 @@ from weakref import WeakKeyDictionary
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
-from playground import metrics
 from playground.feeds import encode
 from sagas.clock import spawn
 from sagas.entries import Entry
@@ -28,7 +27,6 @@ PATROL_SECONDS = 1.0
 
 def publish(run: str, entries: Sequence[Entry]) -> None:
     """Tell every web process of entries that were just committed. Call it on the event loop, after the commit."""
-    metrics.count(entries)
     loop = asyncio.get_running_loop()
     if loop not in _outboxes:
         _outboxes[loop] = Outbox()

@@ -63,10 +63,10 @@ WAIT_SECONDS = 5  # until it makes sense to ask again for a place that somebody 
 
 
 class OverLimit(Exception):
-    """A visitor asks for more than there is. `seconds`: when it makes sense to ask again."""
+    """A visitor asks for more than there is. `seconds`: when it makes sense to ask again. `limit`: of what."""
 
     def __init__(self, words: str, most: int, seconds: int, *, for_all: bool, within: int = 0) -> None:
-        self.seconds = max(1, seconds)
+        self.seconds, self.limit = max(1, seconds), words
         whose = "this site takes" if for_all else "a visitor may have"
         span = f" within {_span(within)}" if within else " at once"
         super().__init__(

@@ -1,25 +1,26 @@
 """What operators count: `/metrics`, in Prometheus' text format, from a registry of its own.
 
-Counters and the histogram are of this process; gauges are read from the database when asked.
+Counters and histograms are of this process; gauges that are the same for all are read from the
+database when asked, and only from rows that are few: what moves, and what waits for a person.
+Of what has ended, counters tell. So no answer takes longer the more runs there have been.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
 
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, Min
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from sagas.entries import Entry, Kind
+from sagas.entries import Entry, Kind, Op
 from sagas.models import Alert, Run, Saga
-from sagas.state import AT_REST, Phase
+from sagas.state import Phase
 
 OUTCOMES = {
     Kind.ATTEMPT_SUCCEEDED: "ok",
@@ -33,18 +34,32 @@ ENDS = {
     Kind.SAGA_ABANDONED: "abandoned",
     Kind.SAGA_LOST: "lost",
 }
+RUNS_THAT_MOVE = (Run.State.RUNNING,)
+SAGAS_THAT_MOVE = (Phase.PENDING, Phase.RUNNING, Phase.COMPENSATING, Phase.NEEDS_OPERATOR)
 LAG_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)  # seconds
-
-AT_ONCE_SECONDS = 0.02  # a count that takes no longer is made each time
-SHARE = 0.01  # of the time that may go into counts which take longer
+STEP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
+OPEN_ATTEMPTS = 50_000  # whose beginning is kept in mind; beyond that the oldest is not timed
 
 registry = CollectorRegistry()
 
 attempts = Counter(
     "saga_attempts", "Attempts that ended, by step, direction and outcome", ["step", "op", "outcome"], registry=registry
 )
+step_seconds = Histogram(
+    "saga_step_duration_seconds",
+    "From an attempt's committed beginning to its outcome, by step and direction",
+    ["step", "op"],
+    buckets=STEP_BUCKETS,
+    registry=registry,
+)
+retries = Counter("saga_retries", "Further attempts that were scheduled", ["step", "op"], registry=registry)
+compensations = Counter(
+    "saga_compensations", "Attempts at an undo that ended, by outcome", ["step", "outcome"], registry=registry
+)
 ends = Counter("saga_ends", "Sagas that came to rest, by state", ["state"], registry=registry)
+runs_finished = Counter("saga_runs_finished", "Runs that came to rest", registry=registry)
 entries_committed = Counter("saga_journal_entries", "Journal entries that this process committed", registry=registry)
+refusals = Counter("saga_refusals", "Requests and sockets that a limit refused, by limit", ["limit"], registry=registry)
 open_sockets = Gauge("saga_open_sockets", "Websockets that watch a run", registry=registry)
 commit_to_send = Histogram(
     "saga_commit_to_send_seconds",
@@ -53,16 +68,44 @@ commit_to_send = Histogram(
     registry=registry,
 )
 
+_began: OrderedDict[tuple[str, str, str, int], int] = OrderedDict()
+
+
+def committed(run: str, entries: Sequence[Entry]) -> None:
+    """Listen to a journal: count what this process has just committed."""
+    count(entries)
+
 
 def count(entries: Iterable[Entry]) -> None:
     """Count entries that were just committed by this process."""
     n = 0
     for n, entry in enumerate(entries, 1):  # noqa: B007  (n is how many there were)
-        if outcome := OUTCOMES.get(entry.kind):
-            attempts.labels(entry.step, str(entry.op or ""), outcome).inc()
+        if entry.kind is Kind.ATTEMPT_STARTED:
+            _began[_attempt(entry)] = entry.at
+            if len(_began) > OPEN_ATTEMPTS:
+                _began.popitem(last=False)
+        elif outcome := OUTCOMES.get(entry.kind):
+            _end_attempt(entry, outcome)
+        elif entry.kind is Kind.RETRY_SCHEDULED:
+            retries.labels(entry.step, str(entry.op or "")).inc()
+        elif entry.kind is Kind.RUN_FINISHED:
+            runs_finished.inc()
         elif end := ENDS.get(entry.kind):
             ends.labels(end).inc()
     entries_committed.inc(n)
+
+
+def _end_attempt(entry: Entry, outcome: str) -> None:
+    attempts.labels(entry.step, str(entry.op or ""), outcome).inc()
+    if entry.op is Op.COMPENSATION:
+        compensations.labels(entry.step, outcome).inc()
+    began = _began.pop(_attempt(entry), None)
+    if began is not None:  # else another process began it
+        step_seconds.labels(entry.step, str(entry.op or "")).observe(max(0, entry.at - began) / 1000)
+
+
+def _attempt(entry: Entry) -> tuple[str, str, str, int]:
+    return entry.saga, entry.step, str(entry.op), entry.attempt
 
 
 @require_safe
@@ -78,8 +121,8 @@ class _Databases(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        yield _family("saga_runs", "Runs, by state", {**dict.fromkeys(Run.State.values, 0), **_runs.read()})
-        yield _family("saga_sagas", "Sagas, by state", _sagas.read())
+        yield _by_state("saga_runs", "Runs that can move, by state", RUNS_THAT_MOVE, Run)
+        yield _by_state("saga_sagas", "Sagas that move or wait for a person, by state", SAGAS_THAT_MOVE, Saga)
         waiting = Alert.objects.filter(resolved_at_ms=None).aggregate(oldest=Min("raised_at_ms"), n=Count("pk"))
         yield GaugeMetricFamily("saga_alerts_open", "Sagas that wait for a person", value=waiting["n"])
         age = time.time() - waiting["oldest"] / 1000 if waiting["oldest"] is not None else 0.0
@@ -88,55 +131,11 @@ class _Databases(Collector):
         )
 
 
-class Counted:
-    """How many rows there are, by state. What can still change is counted each time, by an index; what is over, now and then.
-
-    To count all that ever ended takes the longer the more there is. So once that takes a while, the
-    number is kept until counting has taken no more than a hundredth of the time that has passed.
-    """
-
-    def __init__(self, model: type[Run] | type[Saga], ends: Collection[str], other: Collection[str]) -> None:
-        self._model, self._ends, self._other = model, ends, other
-        self._over: dict[str, int] = {}
-        self._again_at = 0.0
-        self._lock = threading.Lock()
-
-    def read(self) -> dict[str, int]:
-        """Return the number of rows in each state that any row is in."""
-        rows = self._model._default_manager.order_by()
-        with self._lock:
-            began = time.monotonic()
-            if began >= self._again_at:
-                self._over = _by_state(rows.filter(state__in=self._ends))
-                took = time.monotonic() - began
-                self._again_at = began + (took / SHARE if took > AT_ONCE_SECONDS else 0.0)
-            over = self._over
-        return {**_by_state(rows.filter(state__in=self._other)), **over}
-
-    def recount(self) -> None:
-        """Count all of it the next time."""
-        with self._lock:
-            self._again_at = 0.0
-
-
-_runs = Counted(Run, [Run.State.FINISHED], [Run.State.RUNNING])
-_sagas = Counted(Saga, AT_REST - {Phase.NEEDS_OPERATOR}, set(Phase) - AT_REST | {Phase.NEEDS_OPERATOR})
-
-
-def recount() -> None:
-    """Have the next `/metrics` count everything, however long that takes."""
-    _runs.recount()
-    _sagas.recount()
-
-
-def _by_state(rows: QuerySet[Any]) -> dict[str, int]:
-    return dict(rows.values_list("state").annotate(Count("pk")))
-
-
-def _family(name: str, help_text: str, found: Mapping[str, int]) -> GaugeMetricFamily:
+def _by_state(name: str, help_text: str, states: Iterable[str], model: type[Run] | type[Saga]) -> GaugeMetricFamily:
+    """Return how many there are in each of these states, each counted along an index."""
     family = GaugeMetricFamily(name, help_text, labels=["state"])
-    for state, number in found.items():
-        family.add_metric([str(state)], number)
+    for state in states:
+        family.add_metric([str(state)], model._default_manager.filter(state=state).count())
     return family
 
 

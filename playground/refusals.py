@@ -12,6 +12,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import render
 
+from playground import metrics
 from playground.api.wire import problem
 from playground.limits import OverLimit
 from playground.typing import Request
@@ -52,6 +53,7 @@ class Refusals:
         """Answer 429, and say when to come again. Any other error is none of ours."""
         if not isinstance(error, OverLimit):
             return None
+        metrics.refusals.labels(error.limit).inc()
         sentence = f"{str(error)[0].upper()}{str(error)[1:]}."
         if request.path.startswith("/api/"):
             response = problem(TOO_MANY, "", str(error))

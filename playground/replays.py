@@ -14,6 +14,7 @@ from playground.replay.reading import Reading
 from playground.scenario import Scenario
 from playground.scenario_errors import FieldError
 from playground.scene import Fold
+from playground.tracing.address import trace_address
 from sagas import catalog, journal
 from sagas.definition import SagaDefinition
 from sagas.models import Run, Saga
@@ -21,7 +22,7 @@ from sagas.plan import RunPlan, plan_from_json
 
 SPEEDS = (("0.5", "½"), ("1", "1"), ("2", "2"), ("4", "4"))
 FORKS_SHOWN = 5
-EXPORTS = ("journal", "mermaid", "otlp", "pytest")
+EXPORTS = ("journal", "mermaid", "otlp", "jaeger", "pytest")
 EXPORTS_DRIVEN = ("asl", "temporal", "durable")  # for drivers elsewhere: where nobody drives there is nothing to write
 
 
@@ -97,6 +98,7 @@ def page(told: Told, moment: Moment) -> dict[str, Any]:
         "panels": {**reading.view(scene["seq"]), "driver": scene["orch"]["title"].lower()},
         "replay": {
             **_addresses(told),
+            "trace": trace_address(told.run.pk),
             **_wish(moment, scene["seq"], head),
             "origin": _origin(told.run),
             "forks": _forks(told.run),

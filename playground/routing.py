@@ -10,6 +10,7 @@ from django.urls import path, re_path
 from playground.bodies import Bounded
 from playground.consumers import JournalConsumer, LatestConsumer, NowhereConsumer, ScenesConsumer
 from playground.origins import OwnOrigins
+from playground.tracing.web import traced
 from playground.turnstile import Turnstile
 from playground.visitors import Asgi, Proxies
 
@@ -29,4 +30,4 @@ websockets: list[Any] = [
 def application_for(http: Any) -> Asgi:
     """Return the ASGI application around Django's own; a foreign page's websocket is refused."""
     sockets = OwnOrigins(Turnstile(URLRouter(websockets)))
-    return Proxies(ProtocolTypeRouter({"http": Bounded(http), "websocket": sockets}))
+    return Proxies(ProtocolTypeRouter({"http": traced(Bounded(http)), "websocket": sockets}))

@@ -27,6 +27,7 @@ from playground.environment import (
     whole,
     words,
 )
+from playground.outlook import exporters, log_form, metrics_port, trace_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -59,6 +60,12 @@ SAGA_SERVICES_TOKEN = token(
     "SAGA_SERVICES_TOKEN"
 )  # opens the services to drivers elsewhere; without it there is no door
 SAGA_SITE_URL = os.environ.get("SAGA_SITE_URL", "")
+# Who looks on: see docs/OBSERVABILITY.md.
+SAGA_AROUND_WORK = ["playground.observed.work_alone"]  # what a worker of its own works within
+SAGA_TRACES_EXPORTERS = exporters()
+SAGA_TRACE_URL = trace_url()
+SAGA_METRICS_PORT = metrics_port()
+SAGA_METRICS_HOST = os.environ.get("SAGA_METRICS_HOST", "127.0.0.1")
 
 SECRET_KEY = secret_key(SAGA_DATA / "secret_key", SAGA_PUBLIC)
 DEBUG = debug(SAGA_PUBLIC)
@@ -176,8 +183,11 @@ LANGUAGE_CODE = "en"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "json": {"()": "playground.logs.JsonLines"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": log_form()}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {name: {"level": "INFO"} for name in ("sagas", "playground")},
 }

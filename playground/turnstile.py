@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 
-from playground import limits
+from playground import limits, metrics
 from playground.feeds import encode
 from playground.limits import OverLimit
 from playground.visitors import NOBODY, Asgi, name_of
@@ -33,6 +33,7 @@ class Turnstile:
         try:
             limits.check_at_once(limits.SOCKETS, self._open[who] + 1, self._open.total() + 1)
         except OverLimit as error:
+            metrics.refusals.labels(error.limit).inc()
             return await _refuse(str(error), receive, send)
         self._open[who] += 1
         try:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from playground.scenario import FaultSpec, Scenario, ScenarioInvalid, refuse_unbuilt
 from playground.scenario_errors import FieldError
+from playground.tracing.web import about_run
 from sagas.errors import PlanInvalid
 from sagas.forks import fork_run
 from sagas.models import Run
@@ -14,7 +15,9 @@ from sagas.runs import create_run
 
 def start(scenario: Scenario) -> Run:
     """Return a new run of a valid scenario, in a world of its own."""
-    return create_run(scenario.full())
+    run = create_run(scenario.full())
+    about_run(run.pk)
+    return run
 
 
 def fork(run: Run, at: int, faults: Sequence[FaultSpec]) -> Run:
@@ -40,6 +43,8 @@ def fork_asked(run: Run, at: object, faults: object) -> Run:
     if errors or scenario is None or type(at) is not int:
         raise ScenarioInvalid(errors, {"at": at, "faults": given})
     try:
-        return fork_run(run, at, scenario.full())
+        forked = fork_run(run, at, scenario.full())
     except PlanInvalid as error:
         raise ScenarioInvalid([{"field": error.field, "message": error.reason}]) from None
+    about_run(forked.pk)
+    return forked

@@ -81,7 +81,7 @@ def log(run: str, entries: Sequence[Entry]) -> None:
                 "step": entry.step,
                 "reason": entry.detail["reason"],
             }
-            logger.error("alert.raised %s", json.dumps(facts))
+            logger.error("alert.raised %s", json.dumps(facts), extra=facts)
 
 
 def due(now: int, only: str = "") -> QuerySet[Alert]:
@@ -141,7 +141,8 @@ def _tell(hook: Webhook, alert: Alert, now: int) -> None:
     row = Alert.objects.filter(pk=alert.pk)
     if failure:
         row.update(notify_at_ms=now + wait_ms)
-        logger.warning("alert.not-told %s: %s", alert.saga_id, failure)
+        where = {"run": alert.saga.run_id, "saga": alert.saga_id, "step": alert.step}
+        logger.warning("alert.not-told %s: %s", alert.saga_id, failure, extra=where)
     else:
         row.update(notified_at_ms=now)
 

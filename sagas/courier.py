@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ParamSpec, TypeVar
 
+from sagas import tracecontext
 from sagas.clock import Clock
 from sagas.decider import Call as Attempt
 from sagas.decider import key_of
@@ -99,7 +100,7 @@ class Courier(Wire):
         try:
             answer = await self._consume(state, parcel)
         except Exception:
-            logger.exception("wire.settlement-failed", extra={"run": self._world, "step": parcel.step})
+            logger.exception("wire.settlement-failed", extra=self._where(state, parcel))
             return None
         self._observe(facts_of(state, parcel, parcel.service, answer))
         await self._travel(self._plan.latency_ms // 2)
@@ -116,7 +117,14 @@ class Courier(Wire):
     async def send_back(self, event: Event) -> None:
         """Put an event into the outbox of the service whose own event came to nothing."""
         service = self._boxes[event.service]
-        await self._visit(service.name, boxes.put, service, self._world, event, said_by="relay")
+        await self._visit(service.name, boxes.put, service, self._world, self._in_trace(event), said_by="relay")
+
+    def _in_trace(self, event: Event) -> Event:
+        """Return an event with the span in which it was said: the shop front and a journal do not tell of it."""
+        if event.traceparent:
+            return event
+        span = tracecontext.event_span(self._trace, event.id)
+        return replace(event, traceparent=tracecontext.traceparent(self._trace, span))
 
     async def take(self, service: str, events: Iterable[str]) -> None:
         """Mark events as taken from a service's outbox."""
@@ -134,8 +142,8 @@ class Courier(Wire):
         return replace(outcome, detail={**outcome.detail, "verdict": str(answer.verdict)})
 
     async def _consume(self, state: SagaState, parcel: Parcel, seen: Any = None) -> Answer:
-        service, event = self._boxes[parcel.service], parcel.event
-        call: Call = replace(self._call(state, parcel.step, parcel.key, parcel.subscription.op), body=event.payload)
+        service, event = self._boxes[parcel.service], self._in_trace(parcel.event)
+        call: Call = replace(self._call(state, parcel, parcel.subscription.op), body=event.payload)
         return await self._visit(service.name, boxes.consume, service, parcel.subscription, event, call, seen)
 
     async def _visit(self, service: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -127,7 +127,7 @@ def _compensations(declared: Declared) -> Iterator[Finding]:
                 yield _refused(
                     "idle-compensation",
                     step.name,
-                    f"{step.name} is {_a(step.kind)} step, which is never undone: {step.compensation_name} never runs.",
+                    f"{step.name} is a {step.kind} step, which is never undone: {step.compensation_name} never runs.",
                     "Take the undo away, or make the step compensatable.",
                 )
         elif step.compensation is None:
@@ -197,7 +197,3 @@ def _pivot_at_the_end(declared: Declared) -> Iterator[Finding]:
             "though no later step depends on it.",
             instead="Give it a compensation and make it compensatable, if what it does can be taken back.",
         )
-
-
-def _a(kind: StepKind) -> str:
-    return f"a {kind}"

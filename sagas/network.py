@@ -20,7 +20,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 from django.db import Error as DatabaseFailed
 
-from sagas import secondhand
+from sagas import secondhand, tracecontext
 from sagas.clock import Clock, cancel_and_wait, spawn
 from sagas.decider import Call as Attempt
 from sagas.decider import key_of
@@ -104,6 +104,7 @@ class Wire:
     ) -> None:
         self._plan, self._definition, self._services = plan, definition, services
         self._clock, self._world, self._observe = clock, world, observe
+        self._trace = tracecontext.trace_id(world)
         self._schedule = schedule or Schedule()
         self._held: list[Held] = []
         self._sent_late: set[tuple[str, str, Op, int]] = set()
@@ -160,12 +161,13 @@ class Wire:
         assert found.settlement is not None
         await self._travel(self._plan.latency_ms // 2)
         try:
-            answer = await self._hand_over(state, step, found.settlement, key, None)
+            answer = await self._hand_over(state, settlement_call(step, key), found.settlement, None)
         except Exception:
-            logger.exception("wire.settlement-failed", extra={"run": self._world, "step": step})
+            logger.exception("wire.settlement-failed", extra=self._where(state, settlement_call(step, key)))
             return None
         if answer.verdict is not Verdict.OK:
-            logger.error("wire.settlement-refused: %s", answer.reason, extra={"run": self._world, "step": step})
+            where = self._where(state, settlement_call(step, key))
+            logger.error("wire.settlement-refused: %s", answer.reason, extra=where)
             return None
         facts = facts_of(state, settlement_call(step, key), found.service, answer)
         record = next((row.record for row in answer.rows if row.record), state.order)
@@ -176,7 +178,7 @@ class Wire:
     async def take_away(self, state: SagaState, step: Step, key: str, record: str) -> tuple[list[Entry], str]:
         """Have a step's service take a record from a saga, past every fault; return the facts, or why it refuses."""
         assert step.taking is not None
-        service, call = self._services[step.service], self._call(state, step.name, key, None)
+        service, call = self._services[step.service], self._call(state, settlement_call(step.name, key), None)
         call = replace(call, body={**call.body, "record": record})
         answer = await at_work(service.executor, service.deliver, step.taking, call)
         refusal = "" if answer.verdict is Verdict.OK else answer.reason or str(answer.verdict)
@@ -243,7 +245,7 @@ class Wire:
         if fault in NEVER_DELIVERED or not service.looks_first(handler, self._plan.lock):
             return None
         await self._travel(self._plan.latency_ms // 2)
-        call = self._call(state, attempt.step, attempt.key, attempt.op)
+        call = self._call(state, attempt, attempt.op)
         return await at_work(service.executor, service.look, handler, call)
 
     async def _journey(self, state: SagaState, attempt: Attempt, fault: str, seen: Any) -> Entry | None:
@@ -266,7 +268,7 @@ class Wire:
     async def _deliver(self, state: SagaState, attempt: Attempt, seen: Any = None, *, reported: bool = True) -> Entry:
         service = self._definition.step(attempt.step).service
         try:
-            answer = await self._hand_over(state, attempt.step, self._handler(attempt), attempt.key, attempt.op, seen)
+            answer = await self._hand_over(state, attempt, self._handler(attempt), attempt.op, seen)
         except Exception as error:
             return self._broken(state, attempt, error)
         if reported:
@@ -275,9 +277,14 @@ class Wire:
 
     def _broken(self, state: SagaState, attempt: Attempt, error: Exception) -> Entry:
         why = None if isinstance(error, DatabaseFailed) else error  # a traceback says nothing of a full disk
-        logger.error("wire.service-failed: %s", error, exc_info=why, extra={"run": self._world, "key": attempt.key})
+        logger.error("wire.service-failed: %s", error, exc_info=why, extra=self._where(state, attempt))
         service = self._definition.step(attempt.step).service
         return unheard(state, attempt, f"{service} broke: {type(error).__name__}: {error}")
+
+    def _where(self, state: SagaState, attempt: Attempt) -> dict[str, Any]:
+        """Return what a line of the log says of a call; a settlement has no direction and no number."""
+        where = {"run": self._world, "saga": state.saga, "step": attempt.step, "key": attempt.key}
+        return {**where, "op": str(attempt.op), "attempt": attempt.attempt} if attempt.attempt else where
 
     def _handler(self, attempt: Attempt) -> Handler:
         step = self._definition.step(attempt.step)
@@ -286,24 +293,31 @@ class Wire:
         return handler
 
     async def _hand_over(
-        self, state: SagaState, step: str, handler: Handler, key: str, op: Op | None, seen: Any = None
+        self, state: SagaState, attempt: Attempt, handler: Handler, op: Op | None, seen: Any = None
     ) -> Answer:
-        service = self._services[self._definition.step(step).service]
-        call = self._call(state, step, key, op)
+        service = self._services[self._definition.step(attempt.step).service]
+        call = self._call(state, attempt, op)
         return await at_work(service.executor, service.deliver, handler, call, seen)
 
-    def _call(self, state: SagaState, step: str, key: str, op: Op | None) -> Call:
+    def _call(self, state: SagaState, attempt: Attempt, op: Op | None) -> Call:
         return Call(
             world=self._world,
             order=state.order,
-            key=key,
-            action_key=key_of(state.order, step),
+            key=attempt.key,
+            action_key=key_of(state.order, attempt.step),
             op=op,
             body=state.payload,
             idempotency=self._plan.idempotency,
             lock=self._plan.lock,
             at=self._clock.now(),
+            traceparent=tracecontext.traceparent(self._trace, self._span(state.saga, attempt)),
         )
+
+    def _span(self, saga: str, attempt: Attempt) -> str:
+        """Return the span that a call is part of; a settlement is no attempt, and part of its saga's."""
+        if not attempt.attempt:
+            return tracecontext.saga_span(self._trace, saga)
+        return tracecontext.attempt_span(self._trace, saga, attempt.step, attempt.op, attempt.attempt)
 
     async def _travel(self, ms: int) -> None:
         if ms:

@@ -15,6 +15,7 @@ import secrets
 import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -23,7 +24,7 @@ from typing import Any, ParamSpec, TypeVar
 from django.db import Error as DatabaseFailed
 from django.db import connections
 
-from sagas import alerts, bells, catalog, house, leases, runs
+from sagas import acting, alerts, bells, catalog, house, leases, runs
 from sagas.clock import Clock, SystemClock, cancel_and_wait, spawn
 from sagas.crew import Crew
 from sagas.drivers import Driver, driver_for
@@ -85,6 +86,7 @@ class Worker:
         self._database = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker-db")
         self._work = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._context = Context()
         self._stopping, self._is_full = False, False
         self._asked: set[str] = set()
         self.beats = 0
@@ -92,6 +94,8 @@ class Worker:
     async def run(self) -> None:
         """Claim and drive until cancelled; then give every lease back."""
         self._loop = asyncio.get_running_loop()
+        acting.begin(self.owner)
+        self._context = copy_context()
         runs.on_work(self.wake)
         if not self._only:
             house.open_house(self)
@@ -107,7 +111,7 @@ class Worker:
                 try:
                     await self._claim()
                 except DatabaseFailed as error:
-                    logger.error("worker.claim-failed: %s", error, extra={"worker": self.owner})
+                    logger.error("worker.claim-failed: %s", error)
                 else:
                     self.beats += 1
                 await self._rest()
@@ -144,7 +148,8 @@ class Worker:
         return self._clock.now() + self._pace.lease_ms
 
     def _begin(self, lease: Lease, find: Find) -> None:
-        self._driving[lease.run] = spawn(self._hold(lease, find), f"run {lease.run}")
+        # Whoever starts a run is not who drives it: the context is the worker's.
+        self._driving[lease.run] = spawn(self._hold(lease, find), f"run {lease.run}", self._context.copy())
 
     def holds(self, run: str) -> bool:
         """Return whether this worker drives a run right now."""
@@ -217,9 +222,9 @@ class Worker:
         except LeaseLost:
             logger.warning("run.lease-lost", extra={"run": lease.run, "epoch": lease.epoch})
         except DatabaseFailed as error:
-            logger.error("run.database-failed: %s", error, extra={"run": lease.run})
+            logger.error("run.database-failed: %s", error, extra={"run": lease.run, "epoch": lease.epoch})
         except Exception:
-            logger.exception("run.driver-failed", extra={"run": lease.run})
+            logger.exception("run.driver-failed", extra={"run": lease.run, "epoch": lease.epoch})
         finally:
             if not self._stopping and self._driving.get(lease.run) is asyncio.current_task():
                 del self._driving[lease.run]
@@ -271,7 +276,7 @@ class Worker:
             try:
                 kept = await self._in_database(leases.renew, self.owner, held, now, self._pace.lease_ms)
             except DatabaseFailed as error:
-                logger.error("worker.renew-failed: %s", error, extra={"worker": self.owner})
+                logger.error("worker.renew-failed: %s", error)
                 continue
             for run in held.keys() - kept:
                 if self._driving.get(run) is held[run]:
@@ -298,7 +303,7 @@ class Worker:
                 if await self._in_database(alerts.due(self._clock.now(), self._only).exists):
                     await alerts.tell(hook, self._clock.now(), self._only)
             except DatabaseFailed as error:
-                logger.error("worker.alerts-unread: %s", error, extra={"worker": self.owner})
+                logger.error("worker.alerts-unread: %s", error)
             await self._clock.sleep(self._pace.poll_ms)
 
     async def _in_database(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     from tests.temporal import Temporal
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+# No sandbox, as root has none, and not one word to the outside.
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 
 BROWSER_LOOP = pytest.StashKey[asyncio.AbstractEventLoop | None]()
 
@@ -91,17 +102,8 @@ def temporal() -> Iterator[Temporal]:
 
 @pytest.fixture(scope="session")
 def chromium_args() -> list[str]:
-    """Chromium's flags: no sandbox, as root has none, and not one word to the outside."""
-    return [
-        "--no-sandbox",
-        "--disable-dev-shm-usage",
-        "--disable-gpu",
-        "--disable-quic",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-    ]
+    """Chromium's flags."""
+    return CHROMIUM_ARGS
 
 
 @pytest.fixture(scope="session")

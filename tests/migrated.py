@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SERVER = "POSTGRES_OF_THE_TESTS"  # the URL of a server that this test run may use, whose databases nobody keeps
 SHARED = "FOLDER_OF_THE_TESTS"  # what all processes of this test run share
 TEMPLATE = "migrated"
-OURS = re.compile(r"SAGA_.*|(.*_)?DATABASE_URL|REDIS_URL|SECRET_KEY|DEBUG|ALLOWED_HOSTS|CSRF_TRUSTED_ORIGINS")
+OURS = re.compile(r"SAGA_.*|OTEL_.*|(.*_)?DATABASE_URL|REDIS_URL|SECRET_KEY|DEBUG|ALLOWED_HOSTS|CSRF_TRUSTED_ORIGINS")
 PREPARE = "import django; django.setup(); from sagas.management.ready import prepare_databases; prepare_databases()"
 
 

@@ -29,6 +29,7 @@ class Rule:
     figure: str
     kept: Case
     broken: Case
+    found: Case | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,10 @@ RULES: Sequence[Rule] = (
         ),
         broken=Case(
             url="/acts/1/?fault=notify-warehouse:timeout", shows="An event is lost, and in the left lane no one knows."
+        ),
+        found=Case(
+            url="/lab/?mode=choreography&fault=notify-warehouse:drop-event",
+            shows="Every run is a trace, and the last span is where it broke. Its page hands it out.",
         ),
     ),
     Rule(

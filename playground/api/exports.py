@@ -32,9 +32,10 @@ _FILES = {kind: {"schema": {"type": "object" if kind == CONTENT_TYPE else "strin
 )
 @decorate_view(from_our_pages)
 def export_run(request: HttpRequest, id: str, format: Format) -> HttpResponse:
-    """`journal`: all of it as JSON. `mermaid`: a sequence diagram. `otlp`: traces. `pytest`: a test that runs it again.
-    `asl`: its saga as a project for AWS Step Functions, as a zip. `temporal`: the same for Temporal. `durable`: the same for
-    Durable Functions.
+    """`journal`: all of it as JSON. `mermaid`: a sequence diagram. `otlp`, `jaeger`: its trace.
+
+    `pytest`: a test that runs it again. `asl`: its saga as a project for AWS Step Functions, as a zip. `temporal`,
+    `durable`: the same for Temporal and for Durable Functions.
     """
     if format not in FORMATS:
         return problem(422, "format", f"must be {listed(FORMATS)}")

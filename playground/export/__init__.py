@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from playground.export import asl, durable, journal, mermaid, otlp, pytestfile, temporal
+from playground.export import asl, durable, jaeger, journal, mermaid, otlp, pytestfile, temporal
 from playground.export.taken import ExportRefused, Taken, take
 
 __all__ = ["FORMATS", "ExportRefused", "File", "export"]
@@ -33,6 +33,7 @@ FORMATS: Mapping[str, Format] = {
     "journal": Format(journal.write, "run-{}.json", "application/json"),
     "mermaid": Format(mermaid.write, "run-{}.mmd", "text/vnd.mermaid; charset=utf-8"),
     "otlp": Format(otlp.write, "run-{}.otlp.json", "application/json"),
+    "jaeger": Format(jaeger.write, "run-{}.jaeger.json", "application/json"),
     "pytest": Format(pytestfile.write, "test_run_{}.py", "text/x-python; charset=utf-8"),
     "asl": Format(asl.write, "run-{}.asl.zip", "application/zip"),
     "temporal": Format(temporal.write, "run-{}.temporal.zip", "application/zip"),

@@ -29,7 +29,7 @@ def keys_off(scenario: Scenario, definition: SagaDefinition) -> Iterator[Finding
             rule="keys-off",
             severity=Severity.ERROR,
             step=step,
-            wrong=f"A message that arrives twice is obeyed twice: {step} takes the money again.",
+            wrong=f"A message that arrives twice is obeyed twice: {step} is done again, and so is whatever else comes twice.",
             instead="Switch keys on, so that a second delivery gets the answer of the first.",
         )
 

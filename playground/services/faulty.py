@@ -30,6 +30,7 @@ from django.db.models import QuerySet
 from playground.models import CallCount, LateCall
 from playground.services.commands import COMMANDS, Command
 from playground.services.worlds import World
+from playground.tracing.web import here
 from sagas import catalog, secondhand
 from sagas.decider import key_of
 from sagas.entries import Op
@@ -110,6 +111,7 @@ def call_of(world: World, command: Command, order: str, key: str, body: dict[str
         body=body,
         idempotency=world.plan.idempotency,
         lock=world.plan.lock,
+        traceparent=here(),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import DatabaseError
 
 from sagas import alerts
-from sagas.databases import ensure_schemas
+from sagas.databases import SERVICES, ensure_schemas
 from sagas.engines import chosen
 from sagas.errors import EngineMissing, WebhookInvalid
 from sagas.worker import Pace
@@ -33,7 +33,7 @@ def prepare_databases() -> None:
     try:
         ensure_schemas()
         for alias in connections:
-            if _is_behind(alias):
+            if is_behind(alias):
                 with _alone_at(alias):
                     _migrate(alias)
     except DatabaseError as error:
@@ -43,14 +43,9 @@ def prepare_databases() -> None:
         connections.close_all()
 
 
-def _is_behind(alias: str) -> bool:
-    plan = MigrationExecutor(connections[alias])
-    return bool(plan.migration_plan(plan.loader.graph.leaf_nodes()))
-
-
 def _migrate(alias: str) -> None:
-    if _is_behind(alias):  # it may have waited while another process did it
-        call_command("migrate", database=alias, verbosity=0, interactive=False)
+    if is_behind(alias):  # it may have waited while another process did it
+        call_command("migrate", *_apps(alias), database=alias, verbosity=0, interactive=False)
 
 
 @contextmanager
@@ -68,6 +63,22 @@ def _alone_at(alias: str) -> Iterator[None]:
         yield
     finally:
         guard.close()
+
+
+def is_behind(alias: str) -> bool:
+    """Return whether a database lacks migrations of those that make its tables."""
+    executor = MigrationExecutor(connections[alias])
+    graph = executor.loader.graph
+    wanted = [node for app in _apps(alias) for node in graph.leaf_nodes(app)] or graph.leaf_nodes()
+    return bool(executor.migration_plan(wanted))
+
+
+def _apps(alias: str) -> Sequence[str]:
+    """Return the one app that has tables in a service's database; nothing for the default one, which has the rest.
+
+    To go through every app's migrations for every database took most of a first start.
+    """
+    return [alias] if alias in SERVICES else []
 
 
 def need_webhook() -> None:

@@ -24,7 +24,8 @@ from sagas.errors import ServiceMisused
 from sagas.services import answers, ledger, sql
 from sagas.services.answers import Kept
 from sagas.services.barrier import Passage, pass_through
-from sagas.services.calls import Answer, Call, Queued, Refused, Row, Verdict, done, negative
+from sagas.services.calls import Answer, Around, Call, Queued, Refused, Row, Served, Verdict, done, negative
+from sagas.services.events import dashed
 from sagas.services.models import BarrierRow, InboxRow, LedgerRow, OutboxRow, StoredAnswer, WorldRow, drop
 
 __all__ = ["Answer", "Call", "Delivery", "Halves", "Queued", "Refused", "Row", "Service", "Verdict"]
@@ -81,7 +82,10 @@ class Halves:
 
 
 class Service:
-    """A service with a database of its own: `name` is app label and database alias."""
+    """A service with a database of its own: `name` is app label and database alias.
+
+    `around`, where there is one, is called with what is served and the work, and returns the work's answer.
+    """
 
     name: ClassVar[str]
     worlds: ClassVar[type[WorldRow]]
@@ -94,6 +98,7 @@ class Service:
     halves: ClassVar[Mapping[Handler, Halves]] = {}
 
     def __init__(self) -> None:
+        self.around: Around | None = None
         self._guard = threading.Lock()
         self._executor: Executor | None = None
 
@@ -114,6 +119,21 @@ class Service:
         be written, the exception is the caller's and nothing has happened. `seen` is what
         `look` returned before; without it a handler that looks first does so in here.
         """
+        if self.around is None:
+            return self.carry_out(handler, call, seen)
+        return self.serve(handler, call, partial(self.carry_out, handler, call, seen))
+
+    def serve(self, handler: Handler, call: Call, work: Callable[[], Answer], told: str = "") -> Answer:
+        """Return the answer of `work`, done within `around` where a call belongs to a span.
+
+        `told` is the span in which the event was said that is answered, "" for a call.
+        """
+        if self.around is None or not call.traceparent:
+            return work()
+        return self.around(Served(self.name, dashed(handler), call, told), work)
+
+    def carry_out(self, handler: Handler, call: Call, seen: Any = None) -> Answer:
+        """Return what `deliver` returns; nobody looks on."""
         if self.looks_first(handler, call.lock):
             handler = partial(_look_and_act, self.halves[handler], seen)
         with answers.alone(self.name, call) as alone:
@@ -204,9 +224,9 @@ class Service:
             drop((*own, *self.records), worlds)
 
     def on(self, executor: Executor) -> Self:
-        """Return this service for callers that go through another executor."""
+        """Return this service for callers that go through another executor; nobody looks on at what they do."""
         twin = copy.copy(self)
-        twin._executor = executor
+        twin._executor, twin.around = executor, None
         return twin
 
     @property

@@ -10,15 +10,19 @@ Helland, "Life beyond Distributed Transactions", 2007.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from django.db import connections
 
+from sagas import tracecontext
 from sagas.databases import atomic
 from sagas.services import answers, sql
 from sagas.services.base import Service
 from sagas.services.calls import Answer, Call, Verdict
 from sagas.services.events import Event, Subscription
+from sagas.tracecontext import event_span, parse
 
 HANDLED = (Verdict.OK, Verdict.REFUSED)  # a fence, a place in a line and a conflict leave the event unhandled
 
@@ -33,10 +37,16 @@ def consume(service: Service, subscription: Subscription, event: Event, call: Ca
     connection = connections[service.name]
     if connection.errors_occurred:
         connection.close_if_unusable_or_obsolete()
+    return service.serve(
+        subscription.handler, call, partial(_consume, service, subscription, event, call, seen), event.traceparent
+    )
+
+
+def _consume(service: Service, subscription: Subscription, event: Event, call: Call, seen: Any) -> Answer:
     with atomic(service.name):
         if call.idempotency and (known := _recall(service, call.world, event)):
             return known
-        answer = service.deliver(subscription.handler, call, seen)
+        answer = service.carry_out(subscription.handler, call, seen)
         if answer.verdict not in HANDLED:
             return answer
         if call.idempotency:
@@ -44,8 +54,17 @@ def consume(service: Service, subscription: Subscription, event: Event, call: Ca
         word = subscription.says if answer.verdict is Verdict.OK else subscription.refuses
         if word and not answer.replayed:
             said = Event(name=word, order=event.order, service=service.name, payload=event.payload, cause=event.id)
-            put(service, call.world, said, said_by=service.name)
+            put(service, call.world, said_within(call.traceparent, said), said_by=service.name)
         return answer
+
+
+def said_within(traceparent: str, event: Event) -> Event:
+    """Return an event that carries on the trace of the call by which it came to be said."""
+    parent = parse(traceparent)
+    if parent is None:
+        return event
+    context = tracecontext.traceparent(parent.trace, event_span(parent.trace, event.id))
+    return replace(event, traceparent=context)
 
 
 def put(service: Service, world: str, event: Event, *, said_by: str) -> None:
@@ -58,6 +77,7 @@ def put(service: Service, world: str, event: Event, *, said_by: str) -> None:
         payload=dict(event.payload),
         cause=event.cause,
         said_by=said_by,
+        traceparent=event.traceparent,
     )
     service.outbox._default_manager.bulk_create([row], ignore_conflicts=True)
 
@@ -68,7 +88,14 @@ def unpublished(service: Service, world: str, cause: str | None = None) -> list[
     if cause is not None:
         waiting = waiting.filter(cause=cause)
     return [
-        Event(name=row.name, order=row.order, service=service.name, payload=row.payload, cause=row.cause)
+        Event(
+            name=row.name,
+            order=row.order,
+            service=service.name,
+            payload=row.payload,
+            cause=row.cause,
+            traceparent=row.traceparent,
+        )
         for row in waiting
     ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -34,6 +34,7 @@ class Call:
 
     `key` names order and direction, never the attempt; `action_key` is the action's key
     in both directions. `at` is the caller's time in milliseconds, None the wall clock's.
+    `traceparent` (W3C Trace Context) is the caller's span, "" for a call that belongs to none.
     """
 
     world: str
@@ -45,6 +46,7 @@ class Call:
     idempotency: bool = True
     lock: str = "fail-fast"
     at: int | None = None
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,19 @@ class Answer:
     whole_key: bool = False
     record: str = ""
     owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What is told to who looks on at a service; `told` is the span in which the event was said that is answered."""
+
+    service: str
+    name: str
+    call: Call
+    told: str
+
+
+Around = Callable[[Served, Callable[[], Answer]], Answer]
 
 
 class Refused(SagaError):

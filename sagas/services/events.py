@@ -7,7 +7,7 @@ listens, not what comes before or after its own part.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sagas.definition import Handler
@@ -19,6 +19,7 @@ class Event:
     """Something that happened to an order. It happens once, so order and name are its id.
 
     `service` is in whose outbox it stands; `cause` is the id of the event that it answers.
+    `traceparent` is the span in which it was said, "" where that is not known.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Event:
     service: str
     payload: Mapping[str, Any]
     cause: str = ""
+    traceparent: str = field(default="", compare=False)
 
     @property
     def id(self) -> str:
@@ -51,12 +53,12 @@ class Subscription:
     @property
     def name(self) -> str:
         """The call's name, as its key has it."""
-        return _dashed(self.handler)
+        return dashed(self.handler)
 
     @property
     def step(self) -> str:
         """The name of the action that this is about."""
-        return _dashed(self.of)
+        return dashed(self.of)
 
 
 Subscriptions = Mapping[str, Subscription]
@@ -82,5 +84,6 @@ def settles(handler: Handler, *, of: Handler) -> Subscription:
     return Subscription(handler=handler, of=of, op=None)
 
 
-def _dashed(handler: Handler) -> str:
+def dashed(handler: Handler) -> str:
+    """Return the name of what a handler does, as steps and keys have it."""
     return str(getattr(handler, "__name__", "")).replace("_", "-")

@@ -15,6 +15,7 @@ from sagas.entries import Op
 WORLD_LENGTH = 64
 KEY_LENGTH = 200
 NAME_LENGTH = 64
+TRACEPARENT_LENGTH = 55  # W3C Trace Context, version 00
 
 
 class WorldRow(models.Model):
@@ -120,6 +121,7 @@ class OutboxRow(models.Model):
     payload = models.JSONField()
     cause = models.CharField(max_length=KEY_LENGTH)
     said_by = models.CharField(max_length=NAME_LENGTH)
+    traceparent = models.CharField(max_length=TRACEPARENT_LENGTH, blank=True, default="", db_default="")
     published = models.BooleanField(default=False)
 
     class Meta:

@@ -113,6 +113,17 @@ def test_the_page_of_a_run_is_read_by_an_index(client: Client) -> None:
     assert heard.queries <= 20
 
 
+def test_metrics_count_only_what_moves_or_waits_and_count_it_along_an_index(client: Client) -> None:
+    with crowd.hearing("default", *SERVICES) as heard:
+        assert client.get("/metrics").status_code == 200
+    assert heard.slow() == []
+    counted = [lines for sql, lines in heard.plans if "COUNT(" in sql]
+    assert len(counted) == heard.queries
+    assert all(line.startswith("SEARCH") or "alert_open" in line for lines in counted for line in lines)
+    moving = Run.objects.filter(state="running").count()
+    assert f'saga_runs{{state="running"}} {float(moving)}' in client.get("/metrics").content.decode()
+
+
 def test_a_list_that_lost_its_index_would_be_noticed(client: Client) -> None:
     with connections["default"].cursor() as cursor:
         cursor.execute("DROP INDEX saga_by_state")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from io import StringIO
 from pathlib import Path
@@ -12,8 +10,6 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
-from google.protobuf import json_format
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from playground import export
@@ -22,7 +18,10 @@ from playground.export.taken import take
 from sagas.entries import Kind
 from sagas.models import Run
 from sagas.runs import create_run, retry_saga
+from sagas.tracecontext import trace_id
+from tests import jaeger
 from tests.engine import Finished, drive, fault, finish, scenario
+from tests.otlp import Told, about, told_in_file
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
@@ -135,34 +134,21 @@ def test_a_diagram_shows_the_way_back_the_crash_and_the_person(runs: dict[str, F
     assert "Another worker reads the journal" in crash[down + 1]
 
 
-def traces(run: Finished) -> ExportTraceServiceRequest:
-    """Return the traces by protobuf's own reading; OTLP's JSON has ids in hex where protobuf has base64."""
-    value = json.loads(text_of(run, "otlp"))
-    for resource in value["resourceSpans"]:
-        for span in resource["scopeSpans"][0]["spans"]:
-            for holder in (span, *span.get("links", [])):
-                for key in ("traceId", "spanId", "parentSpanId"):
-                    if key in holder:
-                        holder[key] = base64.b64encode(bytes.fromhex(holder[key])).decode()
-    return json_format.ParseDict(value, ExportTraceServiceRequest())
+def spans(run: Finished) -> list[Told]:
+    return told_in_file(text_of(run, "otlp"))
 
 
-def spans(run: Finished) -> list[tuple[str, Span]]:
-    return [
-        (resource.resource.attributes[0].value.string_value, span)
-        for resource in traces(run).resource_spans
-        for span in resource.scope_spans[0].spans
-    ]
+def sagas(run: Finished) -> list[Span]:
+    return [span for _, span in spans(run) if span.name.startswith("saga ")]
 
 
-def about(span: Any) -> dict[str, Any]:
-    return {one.key: getattr(one.value, one.value.WhichOneof("value")) for one in span.attributes}
-
-
-def test_there_is_a_trace_per_saga_and_a_span_per_attempt(run: Finished) -> None:
+def test_a_run_is_a_trace_with_a_span_per_saga_and_per_attempt(run: Finished) -> None:
     found = [span for _, span in spans(run)]
-    roots = [span for span in found if not span.parent_span_id]
-    assert len({span.trace_id for span in found}) == len(roots) == len(run.sagas)
+    (root,) = [span for span in found if not span.parent_span_id]
+    assert {span.trace_id.hex() for span in found} == {trace_id(run.run.pk)}
+    first = [span for span in sagas(run) if about(span)["saga.spell"] == 1]
+    assert sorted(about(span)["saga.id"] for span in first) == [saga.pk for saga in run.sagas]
+    assert {span.parent_span_id for span in first} == {root.span_id}
     assert all(len(span.trace_id) == 16 and len(span.span_id) == 8 for span in found)
     assert len({span.span_id for span in found}) == len(found)
     by_id = {span.span_id: span for span in found}
@@ -185,12 +171,82 @@ def test_a_lost_reply_is_an_error_above_work_that_was_done(runs: dict[str, Finis
 
 
 def test_waits_turns_and_people_are_events_of_the_saga(runs: dict[str, Finished]) -> None:
-    (root,) = [span for _, span in spans(runs["stuck"]) if not span.parent_span_id]
-    events = [event.name for event in root.events]
-    assert events.count("retry-scheduled") == 2
-    assert {"saga-started", "saga-compensating", "saga-needs-operator", "operator-acted"} <= set(events)
-    waits = [about(event)["saga.delay_ms"] for event in root.events if event.name == "retry-scheduled"]
+    before, after = sagas(runs["stuck"])
+    events = [event.name for event in before.events]
+    assert {"saga-started", "saga-compensating", "saga-needs-operator"} <= set(events)
+    waits = [about(event)["saga.delay_ms"] for event in before.events if event.name == "retry-scheduled"]
     assert waits == [2, 4]
+    assert after.events[0].name == "operator-acted"
+
+
+BROKEN = {"stuck": "needs-operator", "dropped": "lost", "no way back": "abandoned"}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_saga_is_an_error_and_so_is_its_run(runs: dict[str, Finished], name: str) -> None:
+    saga, *_ = sagas(runs[name])
+    assert saga.status.code == Status.STATUS_CODE_ERROR
+    assert about(saga)["error.type"] == about(saga)["saga.state"] == BROKEN[name]
+    assert saga.status.message.startswith(f"{BROKEN[name]}: ")
+    by_id = {span.span_id: span for _, span in spans(runs[name])}
+    assert by_id[saga.parent_span_id].status.code == Status.STATUS_CODE_ERROR
+
+
+def test_a_saga_that_goes_on_after_a_person_acted_has_another_span(runs: dict[str, Finished]) -> None:
+    before, after = sagas(runs["stuck"])
+    assert [link.span_id for link in after.links] == [before.span_id]
+    assert (about(after)["saga.state"], after.status.code) == ("compensated", Status.STATUS_CODE_UNSET)
+    by_id = {span.span_id: span for _, span in spans(runs["stuck"])}
+    first, second = by_id[before.parent_span_id], by_id[after.parent_span_id]
+    assert (second.parent_span_id, second.status.code) == (first.span_id, Status.STATUS_CODE_UNSET)
+    assert before.end_time_unix_nano <= after.start_time_unix_nano
+
+
+def test_an_undo_points_at_the_attempt_that_it_undoes(runs: dict[str, Finished]) -> None:
+    found = [span for _, span in spans(runs["stuck"])]
+    calls = [span for span in found if span.kind == Span.SPAN_KIND_CLIENT]
+    (charged,) = [span for span in calls if span.name == CHARGE]
+    refunds = [span for span in calls if span.name == "refund-payment"]
+    assert len(refunds) == 4
+    for before, refund in zip([None, *refunds], refunds, strict=False):
+        why = {about(link)["saga.link"]: link.span_id for link in refund.links}
+        assert why == {"undoes": charged.span_id} | ({"retry of": before.span_id} if before else {})
+        assert about(refund)["saga.key"].endswith(":refund-payment")
+
+
+def test_where_nobody_drives_events_lead_from_one_attempt_to_the_next(runs: dict[str, Finished]) -> None:
+    found = spans(runs["dropped"])
+    by_id = {span.span_id: span for _, span in found}
+    (create,) = [span for _, span in found if span.name == "create-order" and span.kind == Span.SPAN_KIND_CONSUMER]
+    said = by_id[create.parent_span_id]
+    assert (said.name, said.kind) == ("inventory-reserved", Span.SPAN_KIND_PRODUCER)
+    assert about(said)["messaging.destination.name"] == about(create)["messaging.destination.name"]
+    assert by_id[said.parent_span_id].name == "reserve-inventory"
+    assert by_id[by_id[said.parent_span_id].parent_span_id].name == "order-placed"
+
+
+def test_jaegers_file_has_its_shape_and_the_same_spans(run: Finished) -> None:
+    (trace,) = jaeger.File.model_validate_json(text_of(run, "jaeger")).data
+    told = {span.span_id.hex(): (service, span) for service, span in spans(run)}
+    assert {span.span for span in trace.spans} == told.keys()
+    assert len(trace.spans) == len(told)
+    for one in trace.spans:
+        service, span = told[one.span]
+        tags = {tag.key: tag.value for tag in one.tags}
+        assert (trace.processes[one.process].name, one.name) == (service, span.name)
+        assert (one.trace, trace.trace) == (span.trace_id.hex(),) * 2
+        assert one.began * 1000 == span.start_time_unix_nano
+        assert (one.began + one.duration) * 1000 == span.end_time_unix_nano
+        assert about(span).items() <= tags.items()
+        assert tags.get("error", False) is (span.status.code == Status.STATUS_CODE_ERROR)
+        assert tags.get("otel.status_description", "") == span.status.message
+        parents = [ref.span for ref in one.references if ref.kind == "CHILD_OF"]
+        assert parents == ([span.parent_span_id.hex()] if span.parent_span_id else [])
+        links = [ref.span for ref in one.references if ref.kind == "FOLLOWS_FROM"]
+        assert links == [link.span_id.hex() for link in span.links]
+        assert [{field.key: field.value for field in log.fields}["event"] for log in one.logs] == [
+            event.name for event in span.events
+        ]
 
 
 def test_a_file_comes_with_its_name_and_its_type(runs: dict[str, Finished]) -> None:
@@ -199,6 +255,7 @@ def test_a_file_comes_with_its_name_and_its_type(runs: dict[str, Finished]) -> N
         "journal": ("application/json", f"run-{run}.json"),
         "mermaid": ("text/vnd.mermaid; charset=utf-8", f"run-{run}.mmd"),
         "otlp": ("application/json", f"run-{run}.otlp.json"),
+        "jaeger": ("application/json", f"run-{run}.jaeger.json"),
         "pytest": ("text/x-python; charset=utf-8", f"test_run_{run}.py"),
         "asl": ("application/zip", f"run-{run}.asl.zip"),
         "temporal": ("application/zip", f"run-{run}.temporal.zip"),
@@ -229,7 +286,7 @@ def test_an_unknown_run_a_running_one_and_a_foreign_page_get_no_file() -> None:
     run = create_run(scenario()).pk
     answer = Client().get(f"/api/runs/{run}/export?format=pytest")
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (409, "format")
-    for form in ("journal", "mermaid", "otlp"):
+    for form in ("journal", "mermaid", "otlp", "jaeger"):
         assert Client().get(f"/api/runs/{run}/export?format={form}").status_code == 200
     foreign = Client().get(f"/api/runs/{run}/export?format=journal", headers={"origin": "https://evil.example"})
     assert foreign.status_code == 403

@@ -77,7 +77,7 @@ def test_the_panels_are_read_again_with_the_records_beside_them(client: Client, 
 def test_the_page_offers_its_exports_and_a_run_that_is_none_is_not_found(client: Client, two: list[Finished]) -> None:
     run = two[0].run.pk
     html = page(client, two[0])
-    for name in ("journal", "mermaid", "otlp", "pytest"):
+    for name in ("journal", "mermaid", "otlp", "jaeger", "pytest"):
         assert f'href="/api/runs/{run}/export?format={name}"' in html
     assert client.get("/runs/nobody/").status_code == 404
     assert client.get(f"/runs/{run}/?saga={two[1].sagas[0].pk}").status_code == 404

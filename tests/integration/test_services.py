@@ -254,8 +254,10 @@ def test_nothing_runs_on_commit_of_a_transaction_that_fails(open_shop: OpenShop)
     assert told == ["orders"]
 
 
-def test_no_schema_is_made_where_no_search_path_is_named(open_shop: OpenShop) -> None:
+def test_no_schema_is_made_where_no_search_path_is_named(open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch) -> None:
     open_shop()
+    for service in SERVICES:
+        monkeypatch.setitem(connections[service].settings_dict, "OPTIONS", {})
     assert ensure_schemas() == []
 
 

@@ -11,6 +11,7 @@ BEGINNINGS: Mapping[str, str] = {
     "journal": '{\n "format": "five-ledgers/journal",\n "format_version": 1,\n …',
     "mermaid": "sequenceDiagram\n  title Run …: ord-8412 completed\n  participant driver as Orchestrator\n  …",
     "otlp": '{\n "resourceSpans": [\n …',
+    "jaeger": '{\n "data": [\n …',
     "pytest": '"""Run … of Five Ledgers, as a test: it is run again, and must come to the same.\n…',
     "asl": "PK…",
     "temporal": "PK…",

@@ -43,14 +43,12 @@ class Command(BaseCommand):
     def _serve(self, host: str, port: int, *, works: bool) -> None:
         # Importing Daphne's server installs Twisted's reactor on asyncio, which only this command wants.
         from daphne.endpoints import build_endpoint_description_strings
-        from daphne.server import Server
-        from twisted.internet import reactor as installed
         from twisted.internet.defer import Deferred
 
         from playground.asgi import application
+        from playground.webserver import Server, reactor
 
         edges.cap_bodies()
-        reactor: Any = installed
         loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
         asyncio.set_event_loop(loop)
         died: list[BaseException] = []

@@ -16,7 +16,7 @@ from django.core.management import BaseCommand, CommandError
 from django.db import DatabaseError
 from rich.console import Console
 
-from playground import worlds
+from playground import observed, worlds
 from playground.management import alert_test, chaos, exporting, grid, lint
 from playground.management.printing import entry_line, outcome_line
 from playground.management.scenarios import scenario_from_options
@@ -129,6 +129,13 @@ class Terminal:
         if self._finished.is_set():
             return
         book = journal.Journal()
+        with observed.work(book):
+            failed = await self._drive(book, engine)
+        if failed:
+            raise CommandError(f"the worker died: {failed!r}") from failed
+
+    async def _drive(self, book: journal.Journal, engine: str) -> BaseException | None:
+        """Return what the worker died of, or None."""
         book.start()
         mine = pace()
         driver: Worker | EngineWorker | None
@@ -146,8 +153,7 @@ class Terminal:
         failed = next((task.exception() for task in working if task.done()), None)
         await cancel_and_wait(*working, waiting)
         await book.stop()
-        if failed:
-            raise CommandError(f"the worker died: {failed!r}") from failed
+        return failed
 
     async def _look_forever(self) -> None:
         """Print what another process has committed."""

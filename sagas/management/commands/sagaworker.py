@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+from contextlib import ExitStack
 from typing import Any
 
 from django.conf import settings
@@ -27,11 +28,14 @@ class Command(BaseCommand):
         need_engine()
         prepare_databases()
         gc.freeze()  # what is loaded by now stays: the collector need not look at it again and again
-        asyncio.run(self._work())
+        journal = Journal()
+        with ExitStack() as around:
+            for path in settings.SAGA_AROUND_WORK:
+                around.enter_context(import_string(path)(journal))
+            asyncio.run(self._work(journal))
         self.stdout.write("stopped")
 
-    async def _work(self) -> None:
-        journal = Journal()
+    async def _work(self, journal: Journal) -> None:
         for path in settings.SAGA_LISTENERS:
             journal.listen(import_string(path))
         journal.start()

@@ -12,7 +12,6 @@ from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client
 
-from playground import metrics
 from playground.latest import Newest
 from sagas import catalog, journal, leases, recovery
 from sagas.entries import Entry
@@ -93,7 +92,6 @@ def probes(prune_runs: int) -> list[Probe]:
         Probe("new run", lambda: timed(lambda: create_run(scenario()))),
         Probe("journal of a run", read),
         *(Probe(name, page(address)) for name, address in ADDRESSES),
-        Probe("/metrics, all counted anew", counted_anew, times=1),
         Probe("latest list, from nothing", lambda: timed(lambda: Newest().rows())),
         Probe("all lists of the admin", lists, times=3),
         Probe("list of runs, page far down", far_down),
@@ -145,12 +143,6 @@ def lists() -> Spent:
     """Return the time of one page of each list, together."""
     client = _client()
     return timed(lambda: [client.get(f"/admin/{name}") for name in LISTS])
-
-
-def counted_anew() -> Spent:
-    """Return the time of `/metrics` when its number of what is over is to be made again."""
-    metrics.recount()
-    return page("/metrics")()
 
 
 def far_down() -> Spent:
