@@ -40,7 +40,7 @@ DATABASE = "default"
 APPENDS_PER_COMMIT = 256
 APPENDS_AT_ONCE = 64  # on the event loop: about a millisecond's worth
 LONG_SECONDS = 0.02  # a commit that took longer has the next ones made by the thread,
-THREAD_SECONDS = 1.0  # for this long
+THREAD_SECONDS = 0.25  # for this long
 PATIENCE_MS = 20_000  # with which the thread waits for another writer of an SQLite file
 
 Listener = Callable[[str, Sequence[Entry]], None]
