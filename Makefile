@@ -7,16 +7,21 @@ PORT ?= 8000
 WORKERS ?= 4
 CHROMIUM := /usr/bin/chromium
 NODE := $(or $(shell command -v node),/usr/bin/node)
+NPM := $(or $(shell command -v npm),/usr/bin/npm)
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 TRACE_AGENT := $(VENV)/trace-agent/.ready
+# The engines that this one is measured against live apart: their needs are not this project's.
+PEERS := $(VENV)/bench
+PEERS_STAMP := $(PEERS)/.ready
+PEERS_NPM := tests/benchmarks/peers/package-lock.json
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: setup play test test-postgres torture trace-agent mutants rules lint fmt lock audit clean
+.PHONY: setup play test test-postgres torture trace-agent mutants bench rules lint fmt lock audit clean
 
 setup: $(STAMP)
 	@echo "Ready: make play, make test."
@@ -41,6 +46,10 @@ trace-agent: $(TRACE_AGENT)
 # Breaks every rule on purpose and sees whether its test notices; RULE="7 19" only these.
 mutants: $(STAMP)
 	$(BIN)/python -m tests.broken $(RULE)
+
+# Measures everything, or PARTS="engine whole"; QUICK=--quick only proves that it runs. The last line is one JSON object.
+bench: $(STAMP) $(PEERS_STAMP)
+	@$(BIN)/python -m tests.benchmarks $(PARTS) $(QUICK)
 
 # Writes docs/RULES.md from the table of rules.
 rules: $(STAMP)
@@ -68,6 +77,9 @@ lock: $(STAMP)
 	$(VENV)/lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --extra temporal \
 		--constraint requirements.lock --generate-hashes --no-annotate --custom-compile-command "make lock" \
 		--output-file requirements-run.lock
+	$(VENV)/lock/bin/uv pip compile --group pyproject.toml:bench --quiet --upgrade --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --custom-compile-command "make lock" \
+		--output-file requirements-bench.lock
 
 # Asks the package index what is known against the pinned versions; a version that it cannot be asked about fails.
 audit: $(STAMP)
@@ -93,11 +105,21 @@ $(TRACE_AGENT): $(STAMP)
 	$(VENV)/trace-agent/bin/pip install --quiet "ddapm-test-agent>=1.69,<2"
 	@touch $@
 
+$(PEERS_STAMP): requirements-bench.lock $(PEERS_NPM) | $(STAMP) $(NPM)
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --require-hashes --requirement requirements-bench.lock
+	cp $(dir $(PEERS_NPM))package.json $(PEERS_NPM) $(PEERS)
+	$(NPM) ci --silent --ignore-scripts --prefix $(PEERS)
+	@touch $@
+
 $(CHROMIUM):
 	@$(call apt_install,chromium)
 
 $(NODE):
 	@$(call apt_install,nodejs)
+
+$(NPM):
+	@$(call apt_install,npm)
 
 # Installs Debian packages as root or through sudo; says what to do where neither is at hand.
 define apt_install

@@ -28,10 +28,12 @@ What `detail` holds, by kind:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+
+from sagas.frozen import replace
 
 
 class Lane(StrEnum):

@@ -1,7 +1,9 @@
 """The journal: append-only, gapless per run, durable before anyone is told.
 
-Appends of all runs of a process are folded into one transaction by a single writer thread
-(group commit): whatever is waiting when the previous commit ends goes into the next one.
+Appends of all runs of a process are folded into one transaction by a single writer (group
+commit): whatever is waiting when the previous commit ends goes into the next one. A short
+commit to an SQLite file is made then and there, on the event loop: to hand it to a thread and
+back takes longer. A thread makes every other one.
 In that transaction the writer first reads each run's epoch and last `seq`; an append that
 does not follow, or whose lease was lost, is refused and the rest goes on. Listeners hear of
 entries after their COMMIT and never before.
@@ -15,15 +17,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, IntegrityError, connections
+from django.db import DatabaseError, DataError, Error, IntegrityError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from sagas import alerts
 from sagas import journal_sql as sql
-from sagas.databases import atomic
 from sagas.entries import Entry
 from sagas.errors import JournalConflict
 from sagas.journal_sql import Batch
@@ -35,6 +38,10 @@ logger = logging.getLogger(__name__)
 
 DATABASE = "default"
 APPENDS_PER_COMMIT = 256
+APPENDS_AT_ONCE = 64  # on the event loop: about a millisecond's worth
+LONG_SECONDS = 0.02  # a commit that took longer has the next ones made by the thread,
+THREAD_SECONDS = 1.0  # for this long
+PATIENCE_MS = 20_000  # with which the thread waits for another writer of an SQLite file
 
 Listener = Callable[[str, Sequence[Entry]], None]
 
@@ -45,6 +52,10 @@ class Journal:
     def __init__(self) -> None:
         self._waiting: deque[tuple[Batch, asyncio.Future[None]]] = deque()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._connection: BaseDatabaseWrapper | None = None  # one at a time uses it: the thread, or the loop
+        self._by_thread_until = 0.0
+        self._is_lent = False  # to the thread
+        self._ends = False
         self._listeners: list[Listener] = [alerts.log]
         self._work = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -55,16 +66,18 @@ class Journal:
 
     def start(self) -> None:
         """Begin to write on the running event loop."""
+        self._ends = False
         self._task = asyncio.get_running_loop().create_task(self._write_forever(), name="journal")
 
     async def stop(self) -> None:
         """Write what is waiting, then end."""
+        self._ends = True
+        self._work.set()
         if self._task is not None:
-            self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
         await self._drain()
-        await asyncio.get_running_loop().run_in_executor(self._thread, _leave_database)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._leave_database)
         self._thread.shutdown()
 
     def append(self, batch: Batch) -> asyncio.Future[None]:
@@ -80,22 +93,72 @@ class Journal:
         return future
 
     async def _write_forever(self) -> None:
-        while True:
+        while not self._ends:
             await self._work.wait()
             self._work.clear()
             await self._drain()
 
     async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._waiting:
-            taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), APPENDS_PER_COMMIT))]
+            at_once = self._may_commit_at_once(loop.time())
+            most = APPENDS_AT_ONCE if at_once else APPENDS_PER_COMMIT
+            taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), most))]
             batches = [batch for batch, _ in taken]
-            loop = asyncio.get_running_loop()
-            outcomes = await asyncio.shield(loop.run_in_executor(self._thread, _commit_all, batches))
+            outcomes = self._commit_at_once(batches, loop) if at_once else None
+            if outcomes is None:
+                self._is_lent = True
+                outcomes = await asyncio.shield(loop.run_in_executor(self._thread, self._commit, batches))
             for (batch, future), outcome in zip(taken, outcomes, strict=True):
                 self._resolve(batch, future, outcome)
+            await asyncio.sleep(0)
+
+    def _may_commit_at_once(self, now: float) -> bool:
+        connection = self._connection
+        if connection is None or connection.vendor != "sqlite" or connection.errors_occurred:
+            return False
+        return not self._is_lent and now >= self._by_thread_until
+
+    def _commit_at_once(
+        self, batches: Sequence[Batch], loop: asyncio.AbstractEventLoop
+    ) -> list[Exception | None] | None:
+        """Commit on the event loop; None, with nothing done, where that is for the thread."""
+        assert self._connection is not None
+        began = loop.time()
+        try:
+            return _commit_all(self._connection, batches, patience_ms=0)
+        except Deferred:
+            return None
+        finally:
+            if loop.time() - began > LONG_SECONDS:
+                self._by_thread_until = loop.time() + THREAD_SECONDS
+
+    def _commit(self, batches: Sequence[Batch]) -> list[Exception | None]:
+        """Commit on the thread, which also opens the connection and replaces one that was lost."""
+        try:
+            self._connect()
+            assert self._connection is not None
+            return _commit_all(self._connection, batches)
+        except DatabaseError as error:
+            logger.error("journal.commit-failed: %s", error, extra={"batches": len(batches)})
+            return [error] * len(batches)
+        finally:
+            self._is_lent = False
+
+    def _connect(self) -> None:
+        if self._connection is not None and self._connection.errors_occurred:
+            self._connection.close_if_unusable_or_obsolete()
+        if self._connection is None or self._connection.connection is None:
+            self._leave_database()
+            self._connection = _opened()
+
+    def _leave_database(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _resolve(self, batch: Batch, future: asyncio.Future[None], outcome: Exception | None) -> None:
-        if outcome is None:
+        if outcome is None and batch.entries:
             for listener in self._listeners:
                 _tell(listener, batch)
         if future.done():
@@ -120,8 +183,12 @@ def read_all(run: str) -> list[Entry]:
 aread = sync_to_async(read)
 
 
-def _leave_database() -> None:
-    connections[DATABASE].close()
+def _opened() -> BaseDatabaseWrapper:
+    """Return a connection that is not this thread's alone."""
+    connection = connections[DATABASE].copy()
+    connection.inc_thread_sharing()
+    connection.connect()
+    return connection
 
 
 def _tell(listener: Listener, batch: Batch) -> None:
@@ -131,25 +198,49 @@ def _tell(listener: Listener, batch: Batch) -> None:
         logger.exception("journal.listener-failed", extra={"run": batch.run})
 
 
-def _commit_all(batches: Sequence[Batch]) -> list[Exception | None]:
-    """Commit batches in one transaction; on an unexpected refusal, one by one."""
+class Deferred(Exception):
+    """Nothing was done, and the thread is to do it: another writer has the file, or a row was refused."""
+
+
+def _commit_all(
+    connection: BaseDatabaseWrapper, batches: Sequence[Batch], patience_ms: int = PATIENCE_MS
+) -> list[Exception | None]:
+    """Commit batches in one transaction; where the database refuses a row, either half of them, and so on.
+
+    Raises Deferred instead, where `patience_ms` is 0, of a refused row or a file that is not free.
+    """
     try:
-        with atomic(DATABASE):
-            return sql.write(batches)
-    except IntegrityError:
-        return [_commit_one(batch) for batch in batches]
+        with _transaction(connection, patience_ms):
+            return sql.write(batches, connection)
+    except (IntegrityError, DataError) as error:
+        if not patience_ms:
+            raise Deferred from error
+        if len(batches) > 1:
+            half = len(batches) // 2
+            return [*_commit_all(connection, batches[:half]), *_commit_all(connection, batches[half:])]
+        logger.exception("journal.batch-refused", extra={"run": batches[0].run})
+        return [JournalConflict(batches[0].run, str(error))]
     except DatabaseError as error:
+        if not patience_ms and getattr(error.__cause__, "sqlite_errorname", "") == "SQLITE_BUSY":
+            raise Deferred from error
         logger.error("journal.commit-failed: %s", error, extra={"batches": len(batches)})
-        connections[DATABASE].close_if_unusable_or_obsolete()
         return [error] * len(batches)
 
 
-def _commit_one(batch: Batch) -> Exception | None:
-    try:
-        with atomic(DATABASE):
-            return sql.write([batch])[0]
-    except IntegrityError as error:
-        logger.exception("journal.batch-refused", extra={"run": batch.run})
-        return JournalConflict(batch.run, str(error))
-    except DatabaseError as error:
-        return error
+@contextmanager
+def _transaction(connection: BaseDatabaseWrapper, patience_ms: int) -> Iterator[None]:
+    """Make one transaction of the block, on the driver's own connection: Django's would refuse to be on an event loop."""
+    driver = connection.connection
+    with connection.wrap_database_errors:
+        if connection.vendor == "sqlite":
+            driver.execute(f"PRAGMA busy_timeout = {patience_ms}")
+            driver.execute("BEGIN IMMEDIATE")
+        else:
+            driver.execute("BEGIN")
+        try:
+            yield
+            driver.execute("COMMIT")
+        except BaseException:
+            with suppress(Error), connection.wrap_database_errors:  # it ended by itself, or with its connection
+                driver.execute("ROLLBACK")
+            raise

@@ -1,18 +1,19 @@
 """The hot path: everything that a commit of the journal writes, as multi-row SQL.
 
-Plain statements that SQLite and PostgreSQL both take, through Django's connection of the
-writer's own thread. Call `write` inside a transaction only.
+The statements are `sagas.bulk`'s, so that SQLite and PostgreSQL share this page. Call `write`
+inside a transaction only.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
+from sagas.bulk import Row, Statement, insert, run, update
 from sagas.entries import Entry, Kind
 from sagas.errors import JournalConflict, LeaseLost
 from sagas.pausing import PAUSE, RESUME
@@ -20,19 +21,63 @@ from sagas.projection import SagaRow
 
 DATABASE = "default"
 
-INSERT_ENTRY = """INSERT INTO sagas_journalentry
-    (run_id, seq, at_ms, lane, saga, "order", kind, step, op, attempt, "key", detail, append_id)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
-UPDATE_RUN = """UPDATE sagas_run SET last_seq = %s, state = %s, finished_at_ms = %s, paused = paused AND %s
-    WHERE id = %s"""
-UPDATE_PAUSED = """UPDATE sagas_run SET paused = %s WHERE id = %s"""
-UPDATE_SAGA = """UPDATE sagas_saga SET state = %s, cause = %s WHERE id = %s"""
-UPDATE_STEP = """UPDATE sagas_step SET state = %s, attempts = %s, compensation_state = %s, compensation_attempts = %s
-    WHERE saga_id = %s AND "index" = %s"""
-INSERT_ALERT = """INSERT INTO sagas_alert (saga_id, step, reason, raised_at_ms) VALUES (%s, %s, %s, %s)"""
-RESOLVE_ALERT = """UPDATE sagas_alert SET resolved_at_ms = %s WHERE saga_id = %s AND resolved_at_ms IS NULL"""
+Work = tuple[Statement, Sequence[Row]]
+
+ENTRY_TYPES = {
+    **{"run_id": "text", "seq": "int", "at_ms": "bigint", "lane": "text", "saga": "text", "order": "text"},
+    **{"kind": "text", "step": "text", "op": "text", "attempt": "int", "key": "text", "detail": "jsonb"},
+    "append_id": "text",
+}
+STEP_TYPES = {"state": "text", "attempts": "int", "compensation_state": "text", "compensation_attempts": "int"}
+
+RUN_TYPES = {
+    **{"id": "text", "definition": "text", "version": "int", "scenario": "jsonb", "payload": "jsonb", "state": "text"},
+    **{"last_seq": "int", "lease_owner": "text", "lease_epoch": "int", "leased_until": "bigint", "paused": "boolean"},
+    **{"engine": "text", "pruning": "boolean", "created_at": "timestamptz"},
+}
+SAGA_TYPES = {
+    **{"id": "text", "run_id": "text", "index": "int", "order": "text", "state": "text", "definition": "text"},
+    "created_at": "timestamptz",
+}
+NEW_STEP_TYPES = {
+    **{"saga_id": "text", "index": "int", "name": "text", "service": "text", "key": "text"},
+    **{"compensation_name": "text", "compensation_key": "text"},
+    **STEP_TYPES,
+}
+
+INSERT_RUN = insert("sagas_run", RUN_TYPES)
+INSERT_SAGA = insert("sagas_saga", SAGA_TYPES)
+INSERT_STEP = insert("sagas_step", NEW_STEP_TYPES)
+INSERT_ENTRY = insert("sagas_journalentry", ENTRY_TYPES)
+GO_ON_RUN = update("sagas_run", {"last_seq": "int"}, {"id": "text"})  # touches no index
+UPDATE_RUN = update(
+    "sagas_run",
+    {"last_seq": "int", "state": "text", "finished_at_ms": "bigint", "paused": "boolean"},
+    {"id": "text"},
+    only_off=["paused"],
+)
+RELEASE_RUN = update("sagas_run", {"lease_owner": "text", "leased_until": "bigint"}, {"id": "text"})
+UPDATE_PAUSED = update("sagas_run", {"paused": "boolean"}, {"id": "text"})
+UPDATE_SAGA = update("sagas_saga", {"state": "text", "cause": "jsonb"}, {"id": "text"})
+UPDATE_STEP = update("sagas_step", STEP_TYPES, {"saga_id": "text", "index": "int"})
+INSERT_ALERT = insert("sagas_alert", {"saga_id": "text", "step": "text", "reason": "text", "raised_at_ms": "bigint"})
+RESOLVE_ALERT = update("sagas_alert", {"resolved_at_ms": "bigint"}, {"saga_id": "text"}, where="resolved_at_ms IS NULL")
 ENDS_ALERT = ("retry", "resolve")
-HANDLE_COMMAND = """UPDATE sagas_command SET handled_seq = %s, refusal = %s WHERE id = %s"""
+HANDLE_COMMAND = update("sagas_command", {"handled_seq": "int", "refusal": "text"}, {"id": "bigint"})
+
+HEADS = {
+    "sqlite": "SELECT id, lease_epoch, last_seq, state FROM sagas_run WHERE id IN ({marks})",
+    "postgresql": "SELECT id, lease_epoch, last_seq, state FROM sagas_run WHERE id = ANY(%s) ORDER BY id FOR UPDATE",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """The rows of a run that begins, in the columns of RUN_TYPES, SAGA_TYPES and NEW_STEP_TYPES."""
+
+    run: Row
+    sagas: Sequence[Row]
+    steps: Sequence[Row]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +86,8 @@ class Batch:
 
     `entries` are consecutive and placed (`seq`, `at`). `handled` maps ids of commands to the
     `seq` of the entry that obeyed them (0: refused, with the reason in `refusals`). A batch
-    whose `append_id` is already in the journal succeeds without being written again.
+    whose `append_id` is already in the journal succeeds without being written again. `new`
+    makes the run itself, and is refused where it exists. `releases` gives the run's lease back.
     """
 
     run: str
@@ -52,6 +98,8 @@ class Batch:
     handled: dict[int, int] = field(default_factory=dict)
     refusals: dict[int, str] = field(default_factory=dict)
     append_id: str = ""
+    new: NewRun | None = None
+    releases: bool = False
 
     @property
     def last_seq_before(self) -> int:
@@ -59,33 +107,47 @@ class Batch:
         return self.entries[0].seq - 1 if self.entries else -1
 
 
-def write(batches: Sequence[Batch]) -> list[Exception | None]:
+def write(batches: Sequence[Batch], connection: BaseDatabaseWrapper | None = None) -> list[Exception | None]:
     """Write every batch that may be written; return, for each, None or why it was not.
 
-    Raises IntegrityError when the database refuses a row: then nothing may be kept.
+    Raises IntegrityError when the database refuses a row: then nothing may be kept. The
+    connection is this thread's own unless another one is given.
     """
-    heads = _heads(sorted({batch.run for batch in batches}))
+    connection = connection or connections[DATABASE]
+    with connection.wrap_database_errors:
+        return _write(batches, connection)
+
+
+def _write(batches: Sequence[Batch], connection: BaseDatabaseWrapper) -> list[Exception | None]:
+    def is_written(batch: Batch) -> bool:
+        return _is_written(batch, connection)
+
+    heads, states = _heads({batch.run for batch in batches}, connection)
     outcomes: list[Exception | None] = []
     accepted: list[Batch] = []
     for batch in batches:
-        refusal, is_new = judge(batch, heads.get(batch.run), _is_written)
+        refusal, is_new = judge(batch, heads.get(batch.run), is_written)
         outcomes.append(refusal)
         if refusal is None and is_new:
             accepted.append(batch)
-            if batch.entries:
-                heads[batch.run] = (batch.epoch, batch.entries[-1].seq)
+            heads[batch.run] = (
+                batch.epoch,
+                batch.entries[-1].seq if batch.entries else heads.get(batch.run, (0, 0))[1],
+            )
     if accepted:
-        _insert(accepted)
+        _insert(accepted, states, connection)
     return outcomes
 
 
-def _heads(runs: Sequence[str]) -> dict[str, tuple[int, int]]:
-    connection = connections[DATABASE]
-    marks = ", ".join(["%s"] * len(runs))
-    lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT id, lease_epoch, last_seq FROM sagas_run WHERE id IN ({marks}) ORDER BY id{lock}", runs)
-        return {run: (epoch, seq) for run, epoch, seq in cursor.fetchall()}
+def _heads(runs: Iterable[str], connection: BaseDatabaseWrapper) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
+    """Return epoch and last `seq` of each run, and its state; nobody else changes them in this transaction."""
+    asked, values = sorted(runs), list[Any]()
+    if connection.vendor == "sqlite":
+        statement, values = HEADS["sqlite"].format(marks=", ".join("?" * len(asked))), asked
+    else:
+        statement, values = HEADS["postgresql"], [asked]
+    found = connection.connection.execute(statement, values).fetchall()
+    return {run: (epoch, seq) for run, epoch, seq, _ in found}, {run: state for run, _, _, state in found}
 
 
 def judge(
@@ -95,6 +157,8 @@ def judge(
 
     `head` is the epoch and the last `seq` of its run, None where there is no such run.
     """
+    if batch.new is not None:
+        return (None, True) if head is None else (JournalConflict(batch.run, "there is such a run already"), False)
     if head is None:
         return JournalConflict(batch.run, "there is no such run"), False
     epoch, last_seq = head
@@ -107,32 +171,54 @@ def judge(
     return None, True
 
 
-def _is_written(batch: Batch) -> bool:
-    with connections[DATABASE].cursor() as cursor:
-        cursor.execute(
-            "SELECT 1 FROM sagas_journalentry WHERE run_id = %s AND seq = %s AND append_id = %s",
-            [batch.run, batch.last_seq_before + 1, batch.append_id],
-        )
-        return cursor.fetchone() is not None
+def _is_written(batch: Batch, connection: BaseDatabaseWrapper) -> bool:
+    mark = "?" if connection.vendor == "sqlite" else "%s"
+    found = connection.connection.execute(
+        f"SELECT 1 FROM sagas_journalentry WHERE run_id = {mark} AND seq = {mark} AND append_id = {mark}",
+        [batch.run, batch.last_seq_before + 1, batch.append_id],
+    )
+    return found.fetchone() is not None
 
 
-def _insert(batches: Sequence[Batch]) -> None:
+def _insert(batches: Sequence[Batch], states: Mapping[str, str], connection: BaseDatabaseWrapper) -> None:
+    begun = [batch.new for batch in batches if batch.new is not None]
     entries = [(batch, entry) for batch in batches for entry in batch.entries]
-    with connections[DATABASE].cursor() as cursor:
-        _many(cursor, INSERT_ENTRY, [_entry_row(batch, entry) for batch, entry in entries])
-        _many(cursor, UPDATE_PAUSED, [(action == PAUSE, run) for run, action in _pauses(entries)])
-        _many(cursor, UPDATE_RUN, [_run_row(batch) for batch in batches if batch.entries])
-        latest = [row for batch in batches for row in batch.sagas]
-        _many(cursor, UPDATE_SAGA, [(s.state, _json(s.cause), s.saga) for s in latest])
-        steps = [(s.saga, n, step) for s in latest for n, step in s.steps]
-        _many(
-            cursor,
-            UPDATE_STEP,
-            [(t.state, t.attempts, t.compensation_state, t.compensation_attempts, saga, n) for saga, n, t in steps],
-        )
-        _alerts(cursor, [entry for _, entry in entries])
-        handled = [(seq, batch.refusals.get(pk, ""), pk) for batch in batches for pk, seq in batch.handled.items()]
-        _many(cursor, HANDLE_COMMAND, handled)
+    latest = [row for batch in batches for row in batch.sagas]
+    steps = (
+        (t.state, t.attempts, t.compensation_state, t.compensation_attempts, s.saga, n)
+        for s in latest
+        for n, t in s.steps
+    )
+    handled = ((seq, batch.refusals.get(pk, ""), pk) for batch in batches for pk, seq in batch.handled.items())
+    work: list[Work] = [
+        (INSERT_RUN, [new.run for new in begun]),
+        (INSERT_SAGA, [row for new in begun for row in new.sagas]),
+        (INSERT_STEP, [row for new in begun for row in new.steps]),
+        (INSERT_ENTRY, [entry_row(batch, entry) for batch, entry in entries]),
+        (UPDATE_PAUSED, _last((action == PAUSE, run) for run, action in _pauses(entries))),
+        *_runs([batch for batch in batches if batch.entries], states),
+        (UPDATE_SAGA, _last((s.state, s.cause, s.saga) for s in latest if s.moved)),
+        (UPDATE_STEP, _last(steps, keys=2)),
+        *_alerts([entry for _, entry in entries]),
+        (HANDLE_COMMAND, _last(handled)),
+    ]
+    run(connection, work)
+
+
+def _runs(batches: Sequence[Batch], states: Mapping[str, str]) -> list[Work]:
+    """Move the rows of runs on; the state is written only where it is a new one, for the sake of its indexes."""
+    last = {batch.run: batch for batch in batches}.values()
+    moved = {b.run for b in batches if b.state != states.get(b.run) or b.state == "finished"}
+    return [
+        (GO_ON_RUN, [(batch.entries[-1].seq, batch.run) for batch in last if batch.run not in moved]),
+        (UPDATE_RUN, [_run_row(batch) for batch in last if batch.run in moved]),
+        (RELEASE_RUN, [("", 0, batch.run) for batch in last if batch.releases]),
+    ]
+
+
+def _last(rows: Iterable[Row], keys: int = 1) -> list[Row]:
+    """Return the last of the rows that are about one thing; the columns that name it come last."""
+    return list({row[-keys:]: row for row in rows}.values())
 
 
 def _pauses(entries: Sequence[tuple[Batch, Entry]]) -> list[tuple[str, str]]:
@@ -140,31 +226,23 @@ def _pauses(entries: Sequence[tuple[Batch, Entry]]) -> list[tuple[str, str]]:
     return [(run, action) for run, action in acted if action in (PAUSE, RESUME)]
 
 
-def _alerts(cursor: Any, entries: Sequence[Entry]) -> None:
+def _alerts(entries: Sequence[Entry]) -> list[Work]:
     raised = [e for e in entries if e.kind is Kind.SAGA_NEEDS_OPERATOR]
     acted = [e for e in entries if e.kind is Kind.OPERATOR_ACTED and e.detail["action"] in ENDS_ALERT]
-    _many(cursor, RESOLVE_ALERT, [(e.at, e.saga) for e in acted])
-    _many(cursor, INSERT_ALERT, [(e.saga, e.step, e.detail["reason"], e.at) for e in raised])
+    return [
+        (RESOLVE_ALERT, _last((e.at, e.saga) for e in acted)),
+        (INSERT_ALERT, [(e.saga, e.step, e.detail["reason"], e.at) for e in raised]),
+    ]
 
 
-def _entry_row(batch: Batch, e: Entry) -> tuple[Any, ...]:
-    first = e is batch.entries[0]
-    detail = json.dumps(dict(e.detail), separators=(",", ":"))
+def entry_row(batch: Batch, e: Entry) -> Row:
+    """Return an entry as a row of the columns `ENTRY_TYPES`."""
     return (
-        *(batch.run, e.seq, e.at, str(e.lane), e.saga, e.order, str(e.kind), e.step),
-        *(str(e.op or ""), e.attempt, e.key, detail, batch.append_id if first else ""),
+        *(batch.run, e.seq, e.at, e.lane.value, e.saga, e.order, e.kind.value, e.step),
+        *(e.op.value if e.op else "", e.attempt, e.key, e.detail, batch.append_id if e is batch.entries[0] else ""),
     )
 
 
-def _run_row(batch: Batch) -> tuple[Any, ...]:
+def _run_row(batch: Batch) -> Row:
     last, is_over = batch.entries[-1], batch.state == "finished"
     return last.seq, batch.state, last.at if is_over else None, not is_over, batch.run
-
-
-def _json(value: Any) -> str | None:
-    return None if value is None else json.dumps(dict(value), separators=(",", ":"))
-
-
-def _many(cursor: Any, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    if rows:
-        cursor.executemany(statement, rows)

@@ -15,7 +15,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from django.db import Error as DatabaseFailed
 
@@ -32,6 +33,9 @@ from sagas.services.base import Answer, Call, Row, Verdict
 from sagas.state import SagaState
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+P = ParamSpec("P")
 
 # What a journal says of a message that need not have arrived, where the service lane has it.
 UNDER_WAY = (
@@ -50,7 +54,9 @@ class Participant(Protocol):
     """What a driver and its wire need of a service: see `sagas.services.base.Service`."""
 
     @property
-    def executor(self) -> Executor: ...
+    def executor(self) -> Executor | None:
+        """Where it works; None for one that never blocks, which is called on the event loop."""
+        ...
 
     def looks_first(self, handler: Handler, lock: str) -> bool: ...
 
@@ -59,6 +65,13 @@ class Participant(Protocol):
     def deliver(self, handler: Handler, call: Call, seen: Any = None) -> Answer: ...
 
     def ledger(self, world: str, after: int = 0) -> list[Row]: ...
+
+
+async def at_work(executor: Executor | None, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what a participant does with its executor, or without one then and there."""
+    if executor is None:
+        return work(*args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(executor, partial(work, *args, **kwargs))
 
 
 class DriverDied(BaseException):
@@ -115,20 +128,27 @@ class Wire:
             seen = await self._look(state, attempt, fault) if seen is None else seen
         except Exception as error:
             return self._broken(state, attempt, error)
-        # Whom a saga met on the way is the schedule's doing: no timeout counts that time.
-        patience = attempt.timeout_ms - (0 if seen is None else self._plan.latency_ms // 2)
-        journey = spawn(self._journey(state, attempt, fault, seen), f"{self._world}:{attempt.key}")
-        self._under_way.add(journey)
-        journey.add_done_callback(self._under_way.discard)
-        if not await self._clock.first(journey, max(0, patience)):
+        arrived, answer = await self._in_time(state, attempt, fault, seen)
+        if not arrived:
             return silence
-        answer = journey.result()
         if fault == "crash-after":
             raise DriverDied
         if answer is not None:
             return answer
         await self._clock.sleep(attempt.timeout_ms - self._plan.latency_ms)
         return silence
+
+    async def _in_time(self, state: SagaState, attempt: Attempt, fault: str, seen: Any) -> tuple[bool, Entry | None]:
+        """Return whether a journey ended before the caller lost patience, and with what; it goes on in either case."""
+        if not self._plan.latency_ms and self._services[self._definition.step(attempt.step).service].executor is None:
+            return True, await self._journey(state, attempt, fault, seen)
+        # Whom a saga met on the way is the schedule's doing: no timeout counts that time.
+        patience = attempt.timeout_ms - (0 if seen is None else self._plan.latency_ms // 2)
+        journey = spawn(self._journey(state, attempt, fault, seen), f"{self._world}:{attempt.key}")
+        self._under_way.add(journey)
+        journey.add_done_callback(self._under_way.discard)
+        arrived = await self._clock.first(journey, max(0, patience))
+        return arrived, journey.result() if arrived else None
 
     async def look(self, state: SagaState, attempt: Attempt) -> Any:
         """Return what the first half of an attempt sees, for `attempt`; None where it has none, or meets a fault before."""
@@ -160,8 +180,7 @@ class Wire:
         assert step.taking is not None
         service, call = self._services[step.service], self._call(state, settlement_call(step.name, key), None)
         call = replace(call, body={**call.body, "record": record})
-        loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(service.executor, service.deliver, step.taking, call)
+        answer = await at_work(service.executor, service.deliver, step.taking, call)
         refusal = "" if answer.verdict is Verdict.OK else answer.reason or str(answer.verdict)
         return facts_of(state, settlement_call(step.name, key), step.service, answer), refusal
 
@@ -227,7 +246,7 @@ class Wire:
             return None
         await self._travel(self._plan.latency_ms // 2)
         call = self._call(state, attempt, attempt.op)
-        return await asyncio.get_running_loop().run_in_executor(service.executor, service.look, handler, call)
+        return await at_work(service.executor, service.look, handler, call)
 
     async def _journey(self, state: SagaState, attempt: Attempt, fault: str, seen: Any) -> Entry | None:
         """Return the driver's entry, or None when the answer is lost on the way back."""
@@ -278,8 +297,7 @@ class Wire:
     ) -> Answer:
         service = self._services[self._definition.step(attempt.step).service]
         call = self._call(state, attempt, op)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(service.executor, service.deliver, handler, call, seen)
+        return await at_work(service.executor, service.deliver, handler, call, seen)
 
     def _call(self, state: SagaState, attempt: Attempt, op: Op | None) -> Call:
         return Call(

@@ -131,16 +131,13 @@ class Driver:
         for saga, state in self.tape.states.items():
             if state.phase not in AT_REST and saga not in self._tasks:
                 self._tasks[saga] = spawn(self._drive_saga(saga), f"saga {saga}")
+                self._tasks[saga].add_done_callback(lambda _: self._news.set())
 
     async def _wait_for_news(self) -> None:
         if self._clerk.is_asked or not self._tasks:
             return
+        await self._news.wait()
         self._news.clear()
-        news = spawn(self._news.wait(), "news")
-        try:
-            await asyncio.wait({news, *self._tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await cancel_and_wait(news)
         for saga in [saga for saga, task in self._tasks.items() if task.done()]:
             self._tasks.pop(saga).result()
 
@@ -203,8 +200,9 @@ class Driver:
         """Return the saga's next move. The facts that lead to it are put, the intent only when it is its turn."""
         state = self.tape.states[saga]
         facts, move = split(ask_again(self._definition, state)) if saga in self._released else ([], None)
+        after = None
         if move is None:
-            _, facts, move = advance(self._definition, state, self._clock.now(), self.rule)
+            after, facts, move = advance(self._definition, state, self._clock.now(), self.rule)
         if not isinstance(move, Call | Settle):
             self._gate.leave(saga)
         elif (stop := self._stop(state)) is not None:
@@ -212,7 +210,7 @@ class Driver:
             self._schedule.changed()
             return stop
         self._released.discard(saga)
-        self.tape.put(facts)
+        self.tape.put(facts, after)
         self._schedule.changed()
         return move
 

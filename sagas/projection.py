@@ -6,12 +6,12 @@ The words are those of the outside (INTERFACE: States); a row is never read back
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sagas.definition import SagaDefinition, Step
 from sagas.entries import Op
-from sagas.state import AT_REST, Calls, Phase, SagaState
+from sagas.state import AT_REST, Calls, Phase, SagaState, StepState, Stuck
 
 UNGUARDED_ENDS = (Phase.ABANDONED, Phase.LOST)  # nobody undoes, and nobody waits for anything
 
@@ -28,18 +28,13 @@ class StepRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SagaRow:
-    """One saga and some of its steps, each with its index in the definition."""
+    """One saga and some of its steps, each with its index in the definition. `moved`: its own columns are news."""
 
     saga: str
     state: str
     cause: Mapping[str, Any] | None
     steps: tuple[tuple[int, StepRow], ...]
-
-    def since(self, before: SagaRow | None) -> SagaRow:
-        """Return this row with only the steps that differ from `before`."""
-        if before is None:
-            return self
-        return replace(self, steps=tuple(set(self.steps) - set(before.steps)))
+    moved: bool = True
 
 
 def project(definition: SagaDefinition, state: SagaState) -> SagaRow:
@@ -52,9 +47,29 @@ def project(definition: SagaDefinition, state: SagaState) -> SagaRow:
     )
 
 
+def changed(definition: SagaDefinition, before: SagaState, after: SagaState) -> SagaRow | None:
+    """Return the rows that are not what they were in the state `before`, or None where none is."""
+    alike = _light(before) == _light(after)
+    rows = (
+        (n, row)
+        for n, step in enumerate(definition.steps)
+        if not alike or before.step(step.name) is not after.step(step.name)
+        if (row := _step_row(after, step)) != _step_row(before, step)
+    )
+    moved = (before.phase, before.cause) != (after.phase, after.cause)
+    found = SagaRow(saga=after.saga, state=str(after.phase), cause=after.cause, steps=tuple(rows), moved=moved)
+    return found if found.steps or moved else None
+
+
+def _light(state: SagaState) -> tuple[bool, Phase | None, Stuck | None]:
+    """Return all of a saga that the words for a step depend on, beside the step's own state."""
+    return state.cause is None, state.phase if state.phase in AT_REST else None, state.stuck
+
+
 def _step_row(state: SagaState, step: Step) -> StepRow:
-    there, back = state.calls(step.name, Op.ACTION), state.calls(step.name, Op.COMPENSATION)
-    back_word = _back(state, step, back)
+    own = state.step(step.name)
+    there, back = own.action, own.compensation
+    back_word = _back(state, step, own)
     word = back_word if back.attempts else _there(state, step, there)
     return StepRow(
         state=word, attempts=there.attempts, compensation_state=back_word, compensation_attempts=back.attempts
@@ -73,7 +88,8 @@ def _there(state: SagaState, step: Step, calls: Calls) -> str:
     return "skipped" if state.cause is not None or state.phase in AT_REST else "idle"
 
 
-def _back(state: SagaState, step: Step, calls: Calls) -> str:
+def _back(state: SagaState, step: Step, own: StepState) -> str:
+    calls = own.compensation
     if calls.ok:
         return "compensated"
     if _is_stuck(state, step, Op.COMPENSATION):
@@ -85,7 +101,7 @@ def _back(state: SagaState, step: Step, calls: Calls) -> str:
     if state.phase in UNGUARDED_ENDS:
         return "skipped"
     turned = state.cause is not None or state.phase is Phase.COMPLETED
-    return "skipped" if turned and not state.step(step.name).owed else "idle"
+    return "skipped" if turned and not own.owed else "idle"
 
 
 def _is_stuck(state: SagaState, step: Step, op: Op) -> bool:

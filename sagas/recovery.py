@@ -7,17 +7,16 @@ keeps belief and truth apart: the row is a fact, the lost answer is not.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from sagas import journal
 from sagas.decider import Call, key_of, settle_open
 from sagas.definition import SagaDefinition
 from sagas.entries import Entry, Kind, Lane, Op
-from sagas.models import Command, Run, Saga
-from sagas.network import Participant
+from sagas.models import Command, JournalEntry, Run, Saga
+from sagas.network import Participant, at_work
 from sagas.plan import RunPlan, plan_from_json
 from sagas.reports import row_facts
 from sagas.services.base import Row
@@ -41,20 +40,46 @@ class Loaded:
     commands: Sequence[Command] = field(default_factory=list)
 
 
+Find = Callable[[], Loaded]
+
+
 def load(run: str) -> Loaded:
-    """Return a run with its whole journal and the commands that wait. Raises Run.DoesNotExist."""
-    row = Run.objects.get(pk=run)
-    sagas = Saga.objects.filter(run=row).order_by("index").values_list("pk", "order")
+    """Return a run with its whole journal and the commands that wait. Raises KeyError when there is none."""
+    return find_runs([run])[run]()
+
+
+def find_runs(runs: Sequence[str]) -> dict[str, Find]:
+    """Read runs, each with its whole journal and the commands that wait; return by id what makes sense of one.
+
+    That raises what it raises for a run that cannot be read, and for no other one.
+    """
+    rows = Run.objects.in_bulk(runs)
+    sagas: dict[str, dict[str, str]] = {run: {} for run in rows}
+    for run, saga, order in Saga.objects.filter(run__in=rows).order_by("index").values_list("run_id", "pk", "order"):
+        sagas[run][saga] = order
+    entries: dict[str, list[JournalEntry]] = {run: [] for run in rows}
+    for entry in JournalEntry.objects.filter(run__in=[run for run in rows if rows[run].last_seq]).order_by("seq"):
+        entries[entry.run_id].append(entry)
+    commands: dict[str, list[Command]] = {run: [] for run in rows}
+    for command in waiting_commands(rows):
+        commands[command.run_id].append(command)
+    return {run: partial(loaded_run, row, sagas[run], entries[run], commands[run]) for run, row in rows.items()}
+
+
+def loaded_run(
+    row: Run, sagas: Mapping[str, str], entries: Sequence[JournalEntry] = (), commands: Sequence[Command] = ()
+) -> Loaded:
+    """Return what is known of a run, from its rows; without entries it is a new one."""
     return Loaded(
-        run=run,
+        run=row.pk,
         definition=row.definition,
         version=row.version,
         plan=plan_from_json(row.scenario),
         payload=row.payload,
-        sagas=dict(sagas),
-        entries=journal.read_all(run),
+        sagas=sagas,
+        entries=[entry.entry() for entry in entries],
         created_ms=int(row.created_at.timestamp() * 1000),
-        commands=waiting_commands([run]),
+        commands=commands,
     )
 
 
@@ -65,9 +90,9 @@ def waiting_commands(runs: Iterable[str]) -> list[Command]:
 
 async def ledger_rows(definition: SagaDefinition, services: Mapping[str, Participant], run: str) -> list[Row]:
     """Return all that the services of a saga wrote in the world of this run."""
-    loop, rows = asyncio.get_running_loop(), list[Row]()
+    rows: list[Row] = []
     for name in dict.fromkeys(step.service for step in definition.steps):
-        rows += await loop.run_in_executor(services[name].executor, services[name].ledger, run)
+        rows += await at_work(services[name].executor, services[name].ledger, run)
     return rows
 
 

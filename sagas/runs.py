@@ -8,7 +8,7 @@ refused at once.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ from sagas.models import Command, Run, Saga, Step
 from sagas.operators import CANCEL, NOBODY_DRIVES, OF_RUN, RELEASE, RESOLVE, RETRY, SENSELESS, heeds
 from sagas.pausing import PAUSE, RESUME
 from sagas.plan import RunPlan, plan_from_json
+from sagas.services.base import Service
 from sagas.state import SagaState
 from sagas.tape import fold
 
@@ -64,8 +65,8 @@ def store(run: Run, definition: SagaDefinition, orders: Sequence[str]) -> Run:
     """Seed a run's world and store it with a saga for each order; return it. Raises IntegrityError if it is there."""
     plan = plan_from_json(run.scenario)
     run.engine = engine_of(plan)
-    for name in dict.fromkeys(step.service for step in definition.steps):
-        catalog.SERVICES[name].seed(run.pk, orders=orders, stock=plan.stock, keep_back=plan.keep_back)
+    for _, seed in seeded(run.pk, definition, orders, run.scenario):
+        seed()
     sagas = [Saga(id=f"{run.pk}-{n}", run=run, index=n, order=order) for n, order in enumerate(orders, 1)]
     with atomic("default"):
         run.save(force_insert=True)
@@ -73,6 +74,16 @@ def store(run: Run, definition: SagaDefinition, orders: Sequence[str]) -> Run:
         Step.objects.bulk_create(step for saga in sagas for step in step_rows(definition, plan, saga))
     on_commit("default", partial(wake, run.pk))
     return run
+
+
+def seeded(
+    run: str, definition: SagaDefinition, orders: Sequence[str], scenario: Mapping[str, Any]
+) -> Iterable[tuple[Service, Callable[[], None]]]:
+    """Yield each service of a saga with what gives it its share of a new world."""
+    plan = plan_from_json(scenario)
+    for name in dict.fromkeys(step.service for step in definition.steps):
+        service = catalog.SERVICES[name]
+        yield service, partial(service.seed, run, orders=orders, stock=plan.stock, keep_back=plan.keep_back)
 
 
 def engine_of(plan: RunPlan) -> str:

@@ -1,7 +1,9 @@
 """A saga of one's own: started once per key, driven like every other.
 
 The key names the order. It also makes the run's id, so that of two calls with one key, on
-whatever machines, exactly one starts anything.
+whatever machines, exactly one starts anything. On the event loop of a worker with room for one
+more, the run begins in one commit of the journal and is driven from that moment; anywhere else
+it is stored, and waits to be claimed.
 """
 
 from __future__ import annotations
@@ -10,22 +12,42 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import IntegrityError
 
 from sagas import catalog
+from sagas.decider import key_of
 from sagas.definition import SagaDefinition
-from sagas.errors import DefinitionInvalid, KeyReused, PlanInvalid, ServiceUnknown
+from sagas.errors import DefinitionInvalid, JournalConflict, KeyReused, PlanInvalid, ServiceUnknown
+from sagas.house import Host, host
+from sagas.journal_sql import Batch, NewRun
 from sagas.models import Run, Saga
-from sagas.runs import ID_LENGTH, ID_LETTERS, store
+from sagas.network import at_work
+from sagas.plan import plan_from_json
+from sagas.runs import ID_LENGTH, ID_LETTERS, engine_of, seeded, store
 
 MAX_KEY = 64  # characters, as many as a service keeps of an order's name
 
 
-def start_saga(definition: SagaDefinition, key: str, payload: Mapping[str, Any]) -> Saga:
+async def start(definition: SagaDefinition, key: str, payload: Mapping[str, Any]) -> Saga:
     """Return the saga of a definition for the order `key`. See `SagaDefinition.start`."""
+    run = _checked(definition, key, payload)
+    if (worker := host()) is not None and not engine_of(plan_from_json(run.scenario)):
+        with suppress(JournalConflict):  # another call with this key was faster
+            return await _adopted(worker, run, definition, key)
+    return await sync_to_async(_stored)(run, definition, key)
+
+
+def start_saga(definition: SagaDefinition, key: str, payload: Mapping[str, Any]) -> Saga:
+    """Return what `start` returns, from a thread without an event loop."""
+    return _stored(_checked(definition, key, payload), definition, key)
+
+
+def _checked(definition: SagaDefinition, key: str, payload: Mapping[str, Any]) -> Run:
+    """Return the run that the key names, not stored; the definition is known from now on."""
     if not 1 <= len(key) <= MAX_KEY or not key.isprintable():
         raise PlanInvalid("key", f"must be 1 to {MAX_KEY} printable characters")
     for step in definition.steps:
@@ -33,9 +55,16 @@ def start_saga(definition: SagaDefinition, key: str, payload: Mapping[str, Any])
             raise ServiceUnknown(definition.name, step.service)
     if catalog.DEFINITIONS.setdefault((definition.name, definition.version), definition) is not definition:
         raise DefinitionInvalid(definition.name, "there is another definition of this name and version")
-    run = Run(id=_run_of(definition.name, key), definition=definition.name, version=definition.version)
-    run.scenario = {"saga": definition.name, "mode": "orchestration", "orders": 1, "latency_ms": 0}
-    run.payload = json.loads(json.dumps(dict(payload)))
+    return Run(
+        id=_run_of(definition.name, key),
+        definition=definition.name,
+        version=definition.version,
+        scenario={"saga": definition.name, "mode": "orchestration", "orders": 1, "latency_ms": 0},
+        payload=json.loads(json.dumps(dict(payload))),
+    )
+
+
+def _stored(run: Run, definition: SagaDefinition, key: str) -> Saga:
     if not Run.objects.filter(pk=run.pk).exists():
         with suppress(IntegrityError):  # another call with this key may be faster
             store(run, definition, [key])
@@ -45,7 +74,35 @@ def start_saga(definition: SagaDefinition, key: str, payload: Mapping[str, Any])
     return saga
 
 
-start = sync_to_async(start_saga)
+async def _adopted(worker: Host, run: Run, definition: SagaDefinition, key: str) -> Saga:
+    """Return the saga of a new run that a worker drives. Raises JournalConflict where the run exists."""
+    run.created_at = datetime.now(UTC)
+    run.lease_owner, run.lease_epoch, run.leased_until = worker.owner, 1, worker.lease_until()
+    saga = Saga(id=f"{run.pk}-1", run=run, index=1, order=key, definition=definition.name, created_at=run.created_at)
+    for service, seed in seeded(run.pk, definition, [key], run.scenario):
+        await at_work(service.executor, seed)
+    await worker.adopt(run, {saga.pk: key}, Batch(run=run.pk, epoch=1, entries=(), new=new_rows(run, saga, definition)))
+    return saga
+
+
+def new_rows(run: Run, saga: Saga, definition: SagaDefinition) -> NewRun:
+    """Return the rows with which a run of one saga begins; `created_at` and the lease are the run's own."""
+    created = run.created_at.strftime("%Y-%m-%d %H:%M:%S.%f")
+    return NewRun(
+        run=(
+            *(run.pk, run.definition, run.version, run.scenario, run.payload, run.state, 0),
+            *(run.lease_owner, run.lease_epoch, run.leased_until, False, run.engine, False, created),
+        ),
+        sagas=[(saga.pk, run.pk, saga.index, saga.order, saga.state, run.definition, created)],
+        steps=[
+            (
+                *(saga.pk, n, step.name, step.service, key_of(saga.order, step.name), step.compensation_name),
+                key_of(saga.order, step.compensation_name) if step.compensation else "",
+                *("idle", 0, "idle", 0),
+            )
+            for n, step in enumerate(definition.steps)
+        ],
+    )
 
 
 def _run_of(name: str, key: str) -> str:

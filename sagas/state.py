@@ -7,12 +7,13 @@ service did without the driver hearing of it stays out of here on purpose.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from sagas.definition import Retry
 from sagas.entries import Entry, Kind, Lane, Op
+from sagas.frozen import replace
 
 
 class Phase(StrEnum):

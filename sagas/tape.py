@@ -17,7 +17,7 @@ from sagas.definition import SagaDefinition
 from sagas.entries import Entry
 from sagas.journal_sql import Batch
 from sagas.leases import Lease
-from sagas.projection import SagaRow, project
+from sagas.projection import SagaRow, changed
 from sagas.state import SagaState, evolve
 
 Evolve = Callable[[SagaState, Entry], SagaState]
@@ -53,18 +53,21 @@ class Tape:
         self._waiting: list[Entry] = []
         self._handled: dict[int, int] = {}
         self._refusals: dict[int, str] = {}
-        self._rows: dict[str, SagaRow] = {}
+        self._told = dict(states)  # what the rows of sagas and steps say
         self._under_way: list[asyncio.Future[None]] = []
+        self.is_released = False
 
-    def put(self, entries: Iterable[Entry]) -> None:
-        """Place entries and fold them into the states."""
+    def put(self, entries: Iterable[Entry], after: SagaState | None = None) -> None:
+        """Place entries and fold them into the states. `after`: what they make of the one saga that they are all of."""
         now = self._clock.now()
         for entry in entries:
             self.last_seq += 1
             placed = entry.placed(self.last_seq, now)
             self._waiting.append(placed)
-            if placed.saga in self.states:
+            if after is None and placed.saga in self.states:
                 self.states[placed.saga] = self._rule(self.states[placed.saga], placed)
+        if after is not None:
+            self.states[after.saga] = after
 
     def handle(self, command: int, refusal: str = "") -> None:
         """Mark a command as obeyed by the last entry, or as refused; committed with what waits."""
@@ -73,9 +76,10 @@ class Tape:
             self._refusals[command] = refusal
 
     def submit(self, run_state: str = "running") -> None:
-        """Send everything put so far to the journal without waiting for it."""
+        """Send everything put so far to the journal without waiting for it. The end of a run gives its lease back."""
         if not self._waiting and not self._handled:
             return
+        self.is_released = run_state == "finished" and bool(self._waiting)
         batch = Batch(
             run=self._lease.run,
             epoch=self._lease.epoch,
@@ -84,6 +88,7 @@ class Tape:
             state=run_state,
             handled=self._handled,
             refusals=self._refusals,
+            releases=self.is_released,
         )
         self._waiting, self._handled, self._refusals = [], {}, {}
         self.submitted_seq = self.last_seq
@@ -97,18 +102,18 @@ class Tape:
         """
         self.submit(run_state)
         for append in list(self._under_way):
-            await asyncio.shield(append)
+            if not append.done():
+                await asyncio.shield(append)
+            append.result()
 
     def _changed_rows(self) -> list[SagaRow]:
-        touched = {entry.saga for entry in self._waiting if entry.saga in self.states}
-        changed = []
-        for saga in touched:
-            row = project(self._definition, self.states[saga])
-            before = self._rows.get(saga)
-            if row != before:
-                changed.append(row.since(before))
-                self._rows[saga] = row
-        return changed
+        changes = []
+        for saga in {entry.saga for entry in self._waiting if entry.saga in self.states}:
+            row = changed(self._definition, self._told[saga], self.states[saga])
+            self._told[saga] = self.states[saga]
+            if row is not None:
+                changes.append(row)
+        return changes
 
 
 def fold(entries: Iterable[Entry], sagas: Mapping[str, str], rule: Evolve = evolve) -> dict[str, SagaState]:

@@ -18,12 +18,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import Error as DatabaseFailed
 from django.db import connections
 
-from sagas import acting, alerts, bells, catalog, leases, runs
+from sagas import acting, alerts, bells, catalog, house, leases, runs
 from sagas.clock import Clock, SystemClock, cancel_and_wait, spawn
 from sagas.crew import Crew
 from sagas.drivers import Driver, driver_for
@@ -31,9 +31,10 @@ from sagas.entries import Entry, Kind, Lane
 from sagas.errors import DefinitionUnknown, LeaseLost
 from sagas.journal import Batch, Journal
 from sagas.leases import Lease
+from sagas.models import Run
 from sagas.network import DriverDied, Participant
 from sagas.orchestrator import Ports
-from sagas.recovery import Loaded, load, waiting_commands
+from sagas.recovery import Find, Loaded, find_runs, load, loaded_run, waiting_commands
 from sagas.services.events import Subscriptions
 from sagas.stranded import strand
 
@@ -84,7 +85,8 @@ class Worker:
         self._database = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker-db")
         self._work = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping = False
+        self._stopping, self._is_full = False, False
+        self._asked: set[str] = set()
         self.beats = 0
 
     async def run(self) -> None:
@@ -92,6 +94,8 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         acting.begin(self.owner)
         runs.on_work(self.wake)
+        if not self._only:
+            house.open_house(self)
         hook, bell = alerts.webhook(), bells.bell()
         beside = [spawn(self._renew_forever(), "renew leases"), spawn(self._meet_forever(), "meet the others")]
         if hook is not None:
@@ -111,6 +115,7 @@ class Worker:
         finally:
             self._stopping = True
             runs.off_work(self.wake)
+            house.close_house(self)
             await cancel_and_wait(*beside, *self._driving.values())
             await self._in_database(leases.release, self.owner, list(self._driving))
             await self._in_database(self._crew.leave)
@@ -121,6 +126,26 @@ class Worker:
     def driving(self) -> int:
         """How many runs this worker drives right now."""
         return len(self._driving)
+
+    def has_room(self) -> bool:
+        """Return whether this worker would drive one more run."""
+        return len(self._driving) < self._pace.runs or self._room() > 0
+
+    async def adopt(self, run: Run, sagas: Mapping[str, str], batch: Batch) -> None:
+        """Drive a run that begins with `batch`; return when it is durable.
+
+        The batch gives this worker the lease. Raises JournalConflict when there is such a run already.
+        """
+        await self._journal.append(batch)
+        if not self._stopping:
+            self._begin(Lease(batch.run, batch.epoch), partial(loaded_run, run, sagas))
+
+    def lease_until(self) -> int:
+        """Return until when a lease that begins now is good, in milliseconds since the epoch."""
+        return self._clock.now() + self._pace.lease_ms
+
+    def _begin(self, lease: Lease, find: Find) -> None:
+        self._driving[lease.run] = spawn(self._hold(lease, find), f"run {lease.run}")
 
     def holds(self, run: str) -> bool:
         """Return whether this worker drives a run right now."""
@@ -133,7 +158,12 @@ class Worker:
     def wake(self, run: str) -> None:
         """Look for work at once. Any thread."""
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._work.set)
+            self._loop.call_soon_threadsafe(self._woken, run)
+
+    def _woken(self, run: str) -> None:
+        if run in self._driving:
+            self._asked.add(run)  # it may be past listening: then it is claimed anew
+        self._work.set()
 
     def _room(self) -> int:
         idle = sum(driver.is_idle for driver in self._drivers.values())
@@ -147,17 +177,21 @@ class Worker:
 
     async def _claim(self) -> None:
         if (room := self._room()) > 0:
-            await self._claim_some(min(room, RUNS_PER_CLAIM))
+            room -= await self._claim_some(min(room, RUNS_PER_CLAIM))
+        self._is_full = room <= 0 or self._crew.has_left_some
         if self._drivers:
             held = list(self._drivers)
             for command in await self._in_database(waiting_commands, held):
                 if driver := self._drivers.get(command.run_id):
                     driver.command([command])
 
-    async def _claim_some(self, limit: int) -> None:
-        """Claim a fair part of what is due. What is left to others they are told of; a full batch is followed by the next."""
+    async def _claim_some(self, limit: int) -> int:
+        """Claim a fair part of what is due; return of how many runs.
+
+        What is left to others they are told of; a full batch is followed by the next.
+        """
         due = await self._in_database(
-            leases.claim_due,
+            _claim,
             self.owner,
             self._clock.now(),
             self._pace.lease_ms,
@@ -166,20 +200,21 @@ class Worker:
             but=self._crew.left_alone(),
             portion=partial(self._crew.portion, len(self._driving)),
         )
-        for lease in due:
-            self._driving[lease.run] = spawn(self._hold(lease), f"run {lease.run}")
+        for lease, found in due:
+            self._begin(lease, found)
         if due and self._crew.has_left_some:
             await self._in_database(runs.call_others)
         elif len(due) == limit:
             self._work.set()
 
-    async def _hold(self, lease: Lease) -> None:
+        return len(due)
+
+    async def _hold(self, lease: Lease, find: Find) -> None:
         """Drive one run to its end, through deaths of its driver; give the lease back."""
-        held: Lease | None = lease
         try:
-            while held is not None:
-                held = await self._drive(held)
-            await self._in_database(leases.release, self.owner, [lease.run])
+            again = await self._drive(lease, find())
+            while again is not None:
+                again = await self._drive(again, await self._in_database(load, again.run))
         except LeaseLost:
             logger.warning("run.lease-lost", extra={"run": lease.run, "epoch": lease.epoch})
         except DatabaseFailed as error:
@@ -187,29 +222,37 @@ class Worker:
         except Exception:
             logger.exception("run.driver-failed", extra={"run": lease.run, "epoch": lease.epoch})
         finally:
-            if not self._stopping:
-                self._driving.pop(lease.run, None)
-            self._work.set()
+            if not self._stopping and self._driving.get(lease.run) is asyncio.current_task():
+                del self._driving[lease.run]
+            if self._is_full or lease.run in self._asked:
+                self._asked.discard(lease.run)
+                self._work.set()
 
-    async def _drive(self, lease: Lease) -> Lease | None:
-        """Drive until the run is finished; return a new lease when the driver died on the way."""
-        loaded = await self._in_database(load, lease.run)
+    async def _drive(self, lease: Lease, loaded: Loaded) -> Lease | None:
+        """Drive until the run is finished, and is given back; return a new lease when the driver died on the way."""
         try:
             definition = catalog.definition(loaded.definition, loaded.version)
         except DefinitionUnknown as error:
             if not self._crew.is_for_others((loaded.definition, loaded.version)):
                 await strand(self._journal, lease, loaded, self._clock.now(), str(error))
+            await self._in_database(leases.release, self.owner, [lease.run])
             return None
         driver = driver_for(self._ports, lease, loaded, definition)
         self._drivers[lease.run] = driver
         try:
             await driver.drive()
         except DriverDied:
-            self._drivers.pop(lease.run, None)
+            self._forget(lease.run, driver)
             return await self._after_death(lease, loaded, driver)
         finally:
-            self._drivers.pop(lease.run, None)
+            self._forget(lease.run, driver)
+        if not driver.tape.is_released:
+            await self._in_database(leases.release, self.owner, [lease.run])
         return None
+
+    def _forget(self, run: str, driver: Driver) -> None:
+        if self._drivers.get(run) is driver:
+            del self._drivers[run]
 
     async def _after_death(self, lease: Lease, loaded: Loaded, driver: Driver) -> Lease | None:
         """Record the death, and claim the run anew: nothing of the driver's memory is kept."""
@@ -225,15 +268,15 @@ class Worker:
     async def _renew_forever(self) -> None:
         while True:
             await self._clock.sleep(self._pace.lease_ms // 3)
-            held, now = list(self._driving), self._clock.now()
+            held, now = dict(self._driving), self._clock.now()
             try:
                 kept = await self._in_database(leases.renew, self.owner, held, now, self._pace.lease_ms)
             except DatabaseFailed as error:
                 logger.error("worker.renew-failed: %s", error)
                 continue
-            for run in set(held) - kept:
-                if task := self._driving.get(run):
-                    task.cancel()
+            for run in held.keys() - kept:
+                if self._driving.get(run) is held[run]:
+                    held[run].cancel()
 
     async def _meet(self) -> None:
         """Say that this worker is alive, unless it is there for one run only, and hear of the others."""
@@ -262,6 +305,13 @@ class Worker:
     async def _in_database(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         mended = partial(_with_mended_connection, partial(work, *args, **kwargs))
         return await asyncio.get_running_loop().run_in_executor(self._database, mended)
+
+
+def _claim(*args: Any, **kwargs: Any) -> list[tuple[Lease, Find]]:
+    """Claim as `leases.claim_due` does; return each lease with what makes sense of its run."""
+    due = leases.claim_due(*args, **kwargs)
+    found = find_runs([lease.run for lease in due]) if due else {}
+    return [(lease, found[lease.run]) for lease in due]
 
 
 def _with_mended_connection(work: Callable[[], T]) -> T:

@@ -24,6 +24,7 @@ START_SECONDS = 60
 
 # Durability is PostgreSQL's own affair, and not what these tests are about.
 FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
+DURABLE = ("fsync=on", "full_page_writes=on", "synchronous_commit=on")
 
 
 class Postgres:

@@ -22,7 +22,7 @@ from sagas.errors import JournalConflict, SagaError
 from sagas.journal_sql import Batch
 from sagas.models import JournalEntry
 from sagas.network import Participant, Wire
-from sagas.projection import SagaRow, project
+from sagas.projection import SagaRow, changed
 from sagas.recovery import Loaded
 from sagas.state import AT_REST, Phase, SagaState, evolve
 from sagas.tape import Appends, fold
@@ -53,7 +53,6 @@ class Copy:
         self.entries: list[Entry] = list(loaded.entries)
         self.states = fold(loaded.entries, loaded.sagas)
         self._is_over = reduce(_over, loaded.entries, False)
-        self._rows: dict[str, SagaRow] = {}
         self._turn = asyncio.Lock()
         self._observed: list[Entry] = []
         self._flushing: set[asyncio.Task[None]] = set()
@@ -86,7 +85,6 @@ class Copy:
                         raise  # nobody wrote in between: the database refused it
                     continue
                 self._take(batch.entries)
-                self._rows.update({saga: project(self.definition, state) for saga, state in self.states.items()})
                 return
 
     async def is_written(self, append_id: str) -> bool:
@@ -97,7 +95,6 @@ class Copy:
         """Learn what others have written."""
         while more := await self._database(journal.read, self.loaded.run, self.last_seq):
             self._take(more)
-            self._rows.clear()
 
     async def flush(self) -> None:
         """Return when all that services reported so far is in the journal. Raises as `append` does."""
@@ -165,8 +162,8 @@ class Copy:
         )
 
     def _changed(self, states: Mapping[str, SagaState], touched: set[str]) -> list[SagaRow]:
-        rows = [(project(self.definition, states[saga]), self._rows.get(saga)) for saga in states if saga in touched]
-        return [row.since(before) for row, before in rows if row != before]
+        rows = (changed(self.definition, self.states[saga], states[saga]) for saga in states if saga in touched)
+        return [row for row in rows if row is not None]
 
     def _unknown(self, entries: Sequence[Entry]) -> list[Entry]:
         """Return these entries without the effects that the journal has, and the locks that changed hands with them."""

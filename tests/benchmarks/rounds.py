@@ -31,10 +31,26 @@ def interleaved(
     contenders: Mapping[str, Callable[[], float]], rounds: int, *, setting: str, unit: str
 ) -> Sequence[Figure]:
     """Return each contender's samples; a contender returns one sample in `unit` each time it is called."""
-    samples: dict[str, list[float]] = {name: [] for name in contenders}
+    return interleaved_many({name: _in_unit(one, unit) for name, one in contenders.items()}, rounds, setting=setting)
+
+
+def interleaved_many(
+    contenders: Mapping[str, Callable[[], Mapping[str, float]]], rounds: int, *, setting: str
+) -> Sequence[Figure]:
+    """Return each contender's samples in each unit; a contender returns one sample per unit each time it is called."""
+    samples: dict[str, dict[str, list[float]]] = {name: {} for name in contenders}
     names = list(contenders)
     for n in range(rounds):
         first = n % len(names)
         for name in names[first:] + names[:first]:
-            samples[name].append(contenders[name]())
-    return [Figure(name=name, setting=setting, unit=unit, samples=taken) for name, taken in samples.items()]
+            for unit, sample in contenders[name]().items():
+                samples[name].setdefault(unit, []).append(sample)
+    return [
+        Figure(name=name, setting=setting, unit=unit, samples=taken)
+        for name, units in samples.items()
+        for unit, taken in units.items()
+    ]
+
+
+def _in_unit(one: Callable[[], float], unit: str) -> Callable[[], Mapping[str, float]]:
+    return lambda: {unit: one()}

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 
 import pytest
 from django.db import IntegrityError, connections
 
-from sagas import journal, leases
+from sagas import catalog, journal, leases
 from sagas.databases import atomic
 from sagas.entries import Entry, Kind
 from sagas.errors import JournalConflict, LeaseLost
 from sagas.journal import Batch, Journal
-from sagas.models import Alert, JournalEntry, Run
+from sagas.models import Alert, JournalEntry, Run, Saga, Step
 from sagas.projection import SagaRow
 from sagas.runs import create_run
+from sagas.starting import new_rows
 from tests.engine import scenario
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
@@ -108,6 +111,68 @@ def test_rule_05_one_poisoned_batch_fails_alone() -> None:
     assert isinstance(outcomes[0], JournalConflict)
     assert outcomes[1] is None
     assert (len(journal.read(poisoned)), len(journal.read(run))) == (0, 1)
+
+
+def test_rule_05_poisoned_batches_fail_alone_among_many() -> None:
+    runs = [fresh_run() for _ in range(9)]
+    stray = Entry(kind=Kind.SAGA_NEEDS_OPERATOR, saga="nobody-1", seq=1, at=1, detail={"reason": "x"})
+    batches = [Batch(run=run, epoch=1, entries=[stray if n in (2, 7) else note(run, 1)]) for n, run in enumerate(runs)]
+    outcomes, heard = append(*batches)
+    assert [n for n, outcome in enumerate(outcomes) if outcome is not None] == [2, 7]
+    assert sorted(run for run, _ in heard) == sorted(run for n, run in enumerate(runs) if n not in (2, 7))
+    assert [len(journal.read(run)) for run in runs] == [1, 1, 0, 1, 1, 1, 1, 0, 1]
+
+
+def test_rule_05_of_one_run_the_last_word_of_a_commit_stands() -> None:
+    run = fresh_run()
+    rows = [SagaRow(saga=f"{run}-1", state=state, cause=None, steps=()) for state in ("running", "completed")]
+    batches = [Batch(run=run, epoch=1, entries=[note(run, n)], sagas=[row]) for n, row in enumerate(rows, 1)]
+    outcomes, _ = append(*batches)
+    assert outcomes == [None, None]
+    stored = Run.objects.get(pk=run)
+    assert (stored.last_seq, stored.sagas.get().state) == (2, "completed")
+
+
+def test_an_append_waits_for_another_writer_and_the_event_loop_does_not() -> None:
+    first, second = fresh_run(), fresh_run()
+
+    async def go() -> None:
+        book = Journal()
+        book.start()
+        await book.append(Batch(run=first, epoch=1, entries=[note(first, 1)]))
+        with closing(sqlite3.connect(connections["default"].settings_dict["NAME"], isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            waiting = book.append(Batch(run=second, epoch=1, entries=[note(second, 1)]))
+            for _ in range(20):
+                await asyncio.sleep(0.005)
+                assert not waiting.done()
+            other.execute("ROLLBACK")
+        await waiting
+        await book.stop()
+
+    asyncio.run(go())
+    assert [e.seq for e in journal.read(second)] == [1]
+
+
+def test_a_new_run_begins_with_its_first_batch_and_only_once() -> None:
+    known = Run.objects.get(pk=fresh_run())
+    run = Run(pk=f"new-{known.pk[4:]}", definition=known.definition, version=1, scenario={}, payload={"a": None})
+    run.lease_owner, run.lease_epoch, run.leased_until, run.created_at = "me", 1, 7, known.created_at
+    saga = Saga(pk=f"{run.pk}-1", run=run, index=1, order="ord-1", definition="order", created_at=run.created_at)
+    batch = Batch(run=run.pk, epoch=1, entries=[note(run.pk, 1)], new=new_rows(run, saga, catalog.ORDER))
+    outcomes, heard = append(batch, batch)
+    assert [type(o) for o in outcomes] == [type(None), JournalConflict]
+    assert heard == [(run.pk, [1])]
+    stored = Run.objects.get(pk=run.pk)
+    assert (stored.payload, stored.last_seq, stored.lease_owner, stored.leased_until) == ({"a": None}, 1, "me", 7)
+    assert (stored.created_at, stored.paused, stored.state) == (run.created_at, False, "running")
+    like = create_run(scenario())
+    made, usual = (list(Step.objects.filter(saga__run=r).order_by("index")) for r in (run.pk, like.pk))
+    for ours, theirs in zip(made, usual, strict=True):
+        for field in Step._meta.fields:
+            if field.name not in ("id", "saga", "key", "compensation_key"):
+                assert getattr(ours, field.name) == getattr(theirs, field.name)
+    assert made[0].key == "saga:ord-1:reserve-inventory"
 
 
 def test_rule_05_entry_rows_alert_and_run_state_commit_together() -> None:

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 from sagas import Retry, SagaDefinition, Step, catalog
+from sagas.entries import Kind
 from sagas.errors import DefinitionInvalid, KeyReused, PlanInvalid, ServiceUnknown
 from sagas.models import Run, Saga
 from sagas.services.delivery.handlers import book_delivery, cancel_delivery
 from sagas.services.payments.handlers import charge_payment
+from sagas.worker import Pace, Worker
 from tests.engine import read, working
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
@@ -38,6 +40,11 @@ def parcel() -> Iterator[SagaDefinition]:
     catalog.DEFINITIONS.pop(("parcel", 1), None)
 
 
+async def at_work(worker: Worker) -> None:
+    while not worker.beats:
+        await asyncio.sleep(0)
+
+
 async def test_a_saga_is_started_once_per_key_and_driven_to_its_end(parcel: SagaDefinition) -> None:
     async with working() as (_, _, wait):
         saga = await parcel.start(key="parcel-17", payload={"amount": 700, "stops": [1, 2]})
@@ -54,6 +61,40 @@ async def test_a_saga_is_started_once_per_key_and_driven_to_its_end(parcel: Saga
     assert (facts["charged"], facts["slots_booked"]) == (700, 1)
     ended = await parcel.start(key="parcel-17", payload={"amount": 700, "stops": [1, 2]})
     assert (ended.id, ended.state) == (saga.id, "completed")
+
+
+async def test_beside_a_worker_a_saga_begins_as_its_own_and_ends_as_nobodys(parcel: SagaDefinition) -> None:
+    async with working() as (_, worker, wait):
+        await at_work(worker)
+        saga = await parcel.start(key="parcel-23", payload={"amount": 5})
+        begun = await Run.objects.aget(pk=saga.run_id)
+        assert (begun.lease_epoch, saga.run.lease_owner) == (1, worker.owner)
+        await wait([saga.run_id])
+        ended = await Run.objects.aget(pk=saga.run_id)
+    assert (ended.state, ended.lease_owner, ended.leased_until, ended.lease_epoch) == ("finished", "", 0, 1)
+    entries = (await asyncio.to_thread(read, saga.run_id)).entries
+    assert Kind.ORCHESTRATOR_RECOVERED not in {e.kind for e in entries}
+
+
+async def test_a_worker_without_room_leaves_a_saga_to_be_claimed(parcel: SagaDefinition) -> None:
+    async with working(Pace(runs=0)) as (_, worker, _):
+        await at_work(worker)
+        saga = await parcel.start(key="parcel-24", payload={"amount": 5})
+        stored = await Run.objects.aget(pk=saga.run_id)
+        assert (stored.lease_epoch, stored.lease_owner, stored.last_seq) == (0, "", 0)
+    async with working() as (_, _, wait):
+        await wait([saga.run_id])
+    assert (await asyncio.to_thread(read, saga.run_id)).states == ["completed"]
+
+
+async def test_rule_06_what_a_worker_began_and_left_is_gone_on_with_by_the_next(parcel: SagaDefinition) -> None:
+    async with working() as (_, worker, _):
+        await at_work(worker)
+        saga = await parcel.start(key="parcel-25", payload={"amount": 5})
+    async with working() as (_, _, wait):
+        if (await Run.objects.aget(pk=saga.run_id)).state != "finished":
+            await wait([saga.run_id])
+    assert (await asyncio.to_thread(read, saga.run_id)).states == ["completed"]
 
 
 async def test_a_key_names_one_saga_of_its_definition_and_one_payload(parcel: SagaDefinition) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from sagas.entries import Entry, Kind, Op
-from sagas.projection import SagaRow, StepRow, project
+from sagas.projection import SagaRow, StepRow, changed, project
 from sagas.state import Phase
 from tests.builders import (
     ACTION,
@@ -142,12 +142,26 @@ def test_steps_are_told_with_their_index_in_the_definition() -> None:
 
 
 def test_only_what_changed_is_told_again() -> None:
-    before, now = row(*done(FIRST)), row(*done(FIRST), called(SECOND))
-    changed = now.since(before)
-    assert changed.steps == ((1, dict(now.steps)[1]),)
-    assert (changed.saga, changed.state, changed.cause) == (now.saga, now.state, now.cause)
-    assert now.since(now).steps == ()
-    assert now.since(None) == now
+    before, now = fold([started(), *done(FIRST)]), fold([started(), *done(FIRST), called(SECOND)])
+    told = changed(ORDER, before, now)
+    assert told is not None
+    assert told.steps == ((1, dict(project(ORDER, now).steps)[1]),)
+    assert (told.saga, told.state, told.cause, told.moved) == (SAGA, "running", None, False)
+    assert changed(ORDER, now, now) is None
+
+
+@generated
+@given(plays)
+def test_what_changed_since_any_earlier_state_makes_the_rows_of_the_last_one(play: Play) -> None:
+    last = project(play.definition, play.state)
+    for state in play.states:
+        before, told = project(play.definition, state), changed(play.definition, state, play.state)
+        mended = dict(before.steps) | (dict(told.steps) if told else {})
+        assert mended == dict(last.steps)
+        if told is None or not told.moved:
+            assert (before.state, before.cause) == (last.state, last.cause)
+        else:
+            assert (told.state, told.cause) == (last.state, last.cause)
 
 
 @generated

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 from typing import Any
@@ -35,6 +36,7 @@ class Command(BaseCommand):
         prepare_databases()
         self._operator = first_operator()
         connections["default"].close()  # who serves is another thread
+        gc.freeze()  # what is loaded by now stays: the collector need not look at it again and again
         self._serve(host, port, works=not no_worker)
         self.stdout.write("bye")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from contextlib import ExitStack
 from typing import Any
@@ -26,6 +27,7 @@ class Command(BaseCommand):
         need_webhook()
         need_engine()
         prepare_databases()
+        gc.freeze()  # what is loaded by now stays: the collector need not look at it again and again
         journal = Journal()
         with ExitStack() as around:
             for path in settings.SAGA_AROUND_WORK:
