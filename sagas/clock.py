@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine
+from contextvars import Context
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -46,6 +47,6 @@ async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def spawn(coroutine: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-    """Return a named task of the running loop."""
-    return asyncio.get_running_loop().create_task(coroutine, name=name)
+def spawn(coroutine: Coroutine[Any, Any, T], name: str, context: Context | None = None) -> asyncio.Task[T]:
+    """Return a named task of the running loop, in a context of its own or in the given one."""
+    return asyncio.get_running_loop().create_task(coroutine, name=name, context=context)

@@ -15,6 +15,7 @@ import secrets
 import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -85,6 +86,7 @@ class Worker:
         self._database = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker-db")
         self._work = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._context = Context()
         self._stopping, self._is_full = False, False
         self._asked: set[str] = set()
         self.beats = 0
@@ -93,6 +95,7 @@ class Worker:
         """Claim and drive until cancelled; then give every lease back."""
         self._loop = asyncio.get_running_loop()
         acting.begin(self.owner)
+        self._context = copy_context()
         runs.on_work(self.wake)
         if not self._only:
             house.open_house(self)
@@ -145,7 +148,8 @@ class Worker:
         return self._clock.now() + self._pace.lease_ms
 
     def _begin(self, lease: Lease, find: Find) -> None:
-        self._driving[lease.run] = spawn(self._hold(lease, find), f"run {lease.run}")
+        # Whoever starts a run is not who drives it: the context is the worker's.
+        self._driving[lease.run] = spawn(self._hold(lease, find), f"run {lease.run}", self._context.copy())
 
     def holds(self, run: str) -> bool:
         """Return whether this worker drives a run right now."""
