@@ -12,11 +12,11 @@ NPM := $(or $(shell command -v npm),/usr/bin/npm)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+TRACE_AGENT := $(VENV)/trace-agent/.ready
 # The engines that this one is measured against live apart: their needs are not this project's.
 PEERS := $(VENV)/bench
 PEERS_STAMP := $(PEERS)/.ready
 PEERS_NPM := tests/benchmarks/peers/package-lock.json
-TRACE_AGENT := $(VENV)/trace-agent/.ready
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -99,17 +99,17 @@ $(STAMP): requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# An environment of its own: it wants an older OpenTelemetry than the playground.
+$(TRACE_AGENT): $(STAMP)
+	$(PYTHON) -m venv $(VENV)/trace-agent
+	$(VENV)/trace-agent/bin/pip install --quiet "ddapm-test-agent>=1.69,<2"
+	@touch $@
+
 $(PEERS_STAMP): requirements-bench.lock $(PEERS_NPM) | $(STAMP) $(NPM)
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/pip install --quiet --require-hashes --requirement requirements-bench.lock
 	cp $(dir $(PEERS_NPM))package.json $(PEERS_NPM) $(PEERS)
 	$(NPM) ci --silent --ignore-scripts --prefix $(PEERS)
-	@touch $@
-
-# An environment of its own: it wants an older OpenTelemetry than the playground.
-$(TRACE_AGENT): $(STAMP)
-	$(PYTHON) -m venv $(VENV)/trace-agent
-	$(VENV)/trace-agent/bin/pip install --quiet "ddapm-test-agent>=1.69,<2"
 	@touch $@
 
 $(CHROMIUM):
