@@ -35,7 +35,7 @@ SUBPROCESS_SECONDS = 240
 
 SCENARIOS: dict[str, dict[str, Any]] = {
     "compensated": scenario(fault(PICK, "error"), **PATIENT),
-    "a lost reply": scenario(fault(CHARGE, "lost-reply", times=1), timeout_ms=60),
+    "a lost reply": scenario(fault(CHARGE, "lost-reply", times=1), timeout_ms=1000),
     "a crash": scenario(fault(CHARGE, "crash-after", times=1), fault(BOOK, "decline"), **PATIENT),
     "two who wait": scenario(fault(BOOK, "decline"), orders=2, stock=1, lock="wait", **PATIENT),
     "a crash among three": scenario(

@@ -32,8 +32,8 @@ CHARGE, PICK, BOOK = "charge-payment", "notify-warehouse", "book-delivery"
 SCENARIOS: dict[str, dict[str, Any]] = {
     "completed": scenario(**PATIENT),
     "retried": scenario(fault(CHARGE, "error", times=2), **PATIENT),
-    "lost reply": scenario(fault(CHARGE, "lost-reply", times=1), timeout_ms=60),
-    "lost call": scenario(fault(CHARGE, "timeout", times=1), timeout_ms=60),
+    "lost reply": scenario(fault(CHARGE, "lost-reply", times=1), timeout_ms=1000),
+    "lost call": scenario(fault(CHARGE, "timeout", times=1), timeout_ms=1000),
     "crash": scenario(fault(CHARGE, "crash-after", times=1), **PATIENT),
     "stuck": scenario(fault(PICK, "decline"), fault(CHARGE, "error", on="compensation", times=3), **PATIENT),
     "two": scenario(orders=2, stock=1, lock="wait", **PATIENT),
