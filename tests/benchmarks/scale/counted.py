@@ -2,7 +2,7 @@
 
 `python -m tests.benchmarks.scale.counted` prints JSON: for the path that succeeds and the one that is declined, a run's
 `entries`; in the engine's database its `appends`, each a commit of the journal, and `other engine commits`, by which it
-is stored and claimed; `service commits`, of all services together; and the rows that it leaves in either. Of a saga of
+is stored and claimed; the commits and rows of all services and of each; and the rows that it leaves. Of a saga of
 five no-op steps, as the part `engine` has it, the `commits`. Counted on SQLite, one run at a time: nothing is folded into
 a neighbour's commit, so each count is the most that a run takes.
 """
@@ -67,6 +67,7 @@ class _Heard:
 
 async def _counted(faults: list[dict[str, str]], commits: Counter[str]) -> Mapping[str, float]:
     from asgiref.sync import sync_to_async
+    from django.db import connections
 
     from sagas.runs import create_run
     from tests.benchmarks.peers.working import working
@@ -83,13 +84,19 @@ async def _counted(faults: list[dict[str, str]], commits: Counter[str]) -> Mappi
         await _at_rest()
         wrote = Counter(commits)
         rows = {table: n - before.get(table, 0) for table, n in (await count_rows()).items()}
+    services = [alias for alias in connections if alias != "default"]
+    kept = {alias: sum(n for (where, _), n in rows.items() if where == alias) for alias in connections}
+    each = {
+        f"{alias} {what}": of[alias] / RUNS for alias in services for what, of in (("commits", wrote), ("rows", kept))
+    }
     return {
         "entries": rows["default", "sagas_journalentry"] / RUNS,
         "appends": wrote["journal"] / RUNS,
         "other engine commits": wrote["default"] / RUNS,
-        "engine rows": sum(n for (alias, _), n in rows.items() if alias == "default") / RUNS,
-        "service commits": sum(n for alias, n in wrote.items() if alias not in ("journal", "default")) / RUNS,
-        "service rows": sum(n for (alias, _), n in rows.items() if alias != "default") / RUNS,
+        "engine rows": kept["default"] / RUNS,
+        "service commits": sum(wrote[alias] for alias in services) / RUNS,
+        "service rows": sum(kept[alias] for alias in services) / RUNS,
+        **{name: number for name, number in each.items() if number},
     }
 
 

@@ -20,7 +20,10 @@ class Kept:
 
 
 def keep(load: Load, c: Constants, days: int, pruners: int = 1) -> Kept:
-    """Let runs come and go for some days. A pruner does one run after the other, oldest first, whenever one is due."""
+    """Let runs come and go for some days. A pruner does one run after the other, oldest first, whenever one is due.
+
+    Several pruners have a part of the runs each.
+    """
     runs_an_hour = pruners * 3600 / (c.prune_ms / 1e6)
     hours: deque[list[float]] = deque()  # [hour, runs of it that are left]
     busiest = 0.0

@@ -194,7 +194,10 @@ def _web(load: Load, c: Constants, work: float, published: float) -> int:
 
 
 def capacity(site: Sequence[int], c: Constants, load: Load) -> dict[str, float]:
-    """Return the runs per second at which each of workers, journals, services and web (in this order) is full."""
+    """Return the runs per second at which each of workers, journals, services and web (in this order) is full.
+
+    `hearing` is the rate at which any number of web processes would be full with hearing of runs alone.
+    """
     workers, journals, services, web = site
     costs = Costs.of(c, load)
     return {
@@ -202,4 +205,5 @@ def capacity(site: Sequence[int], c: Constants, load: Load) -> dict[str, float]:
         "journals": journals / costs.journal,
         "services": services / costs.service,
         "web": web / (costs.web + web * c.appends * c.told_s),
+        "hearing": 1 / (c.appends * c.told_s) if c.told_s else math.inf,
     }

@@ -11,7 +11,7 @@ from tests.benchmarks.scale.model import Load, Needs
 
 FILE = Path(__file__).parents[3] / "docs/SCALE.md"
 VISITORS = (1e3, 1e5, 1e6)
-HOURS = (2, 5, 8, 11, 14, 17, 18, 20)  # of the simulated day, that the page shows
+HOURS = (8, 14, 17, 18, 20)  # of the simulated day, that the page shows
 
 Rows = list[list[str]]
 
@@ -41,6 +41,14 @@ LABELS: Mapping[str, str] = {
     "prune_busy": "share of one pruner, all day",
 }
 
+FULL: Mapping[str, str] = {
+    "workers": "runs /s at which these workers are full",
+    "journals": "… the servers for the engine's database",
+    "services": "… the servers for the services' databases",
+    "web": "… the web processes",
+    "hearing": "… any number of web processes, with hearing alone",
+}
+
 
 def plan(loads: Sequence[Load], found: Sequence[Needs], c: Constants) -> Rows:
     """Return a heading and rows: what each load needs, and how many runs per second would fill what it needs."""
@@ -50,9 +58,21 @@ def plan(loads: Sequence[Load], found: Sequence[Needs], c: Constants) -> Rows:
         model.capacity((n.workers, n.journals, n.services, n.web), c, load)
         for load, n in zip(loads, found, strict=True)
     ]
+    return [*rows, *([label, *(_number(each[name]) for each in full)] for name, label in FULL.items())]
+
+
+def per_run(c: Constants, load: Load) -> Rows:
+    """Return a heading and rows: what one run takes of each kind of server."""
+    costs = model.Costs.of(c, load)
+    commits = c.start_commits + c.appends
+    alone, shared = commits * (c.commit_s + c.append_s) * 1000, costs.journal * 1000
+    ms = [f"{cost * 1000:.0f}" for cost in (costs.service, costs.worker, costs.web)]
     return [
-        *rows,
-        *([f"runs /s at which {name} are full", *(_number(each[name]) for each in full)] for name in full[0]),
+        ["one run", "engine's database", "services' databases", "a worker", "web processes"],
+        ["commits", _number(commits), _number(c.service_commits), "", ""],
+        ["new rows", _number(c.engine_rows), _number(c.service_rows), "", ""],
+        ["kB of disk", _number(c.entries * c.entry_bytes / 1000), _number(c.service_bytes / 1000), "", ""],
+        ["ms of one server", f"{alone:.0f}, or {shared:.0f} where appends share commits", *ms],
     ]
 
 
@@ -78,12 +98,19 @@ def kept(load: Load, c: Constants) -> str:
 
 
 def sources(found: Mapping[str, Constant]) -> Rows:
-    """Return a heading and rows: each constant, and how it is known."""
-    rows = [["constant", "from", "value"]]
+    """Return a heading and rows: constants, those of one table in one row, and how they are known."""
+    rows: dict[tuple[str, ...], list[str]] = {}
     for c in found.values():
-        taken = f" ({c.taken})" if c.taken else ""
-        rows.append([f"`{c.name}`", f"{c.how}: {' / '.join(c.where)}{taken}", f"{c.value:g} {c.unit}"])
-    return rows
+        table = c.where[:2] if c.how in ("figure", "size") else ()
+        why = f" ({c.where[0]})" if c.how == "estimate" else ""
+        rows.setdefault((c.how.replace("size", "figure"), *table, c.taken), []).append(
+            f"`{c.name}` {c.value:g} {c.unit}{why}"
+        )
+    heading = ["known by", "from", "constants"]
+    return [
+        heading,
+        *([how, ", ".join(filter(None, where)), "; ".join(values)] for (how, *where), values in rows.items()),
+    ]
 
 
 def write(file: Path = FILE) -> None:
@@ -98,6 +125,7 @@ def renewed(text: str) -> str:
     loads = [Load(visitors=visitors) for visitors in VISITORS]
     largest = loads[-1]
     tables = {
+        "run": _lines(per_run(c, largest)),
         "plan": _lines(plan(loads, [model.needs(load, c) for load in loads], c)),
         "day": [*_lines(day_of(largest, c, hours=HOURS)), "", kept(largest, c)],
         "constants": _lines(sources(found)),
