@@ -124,7 +124,9 @@ def _rows() -> dict[tuple[str, str], int]:
 
 if __name__ == "__main__":
     os.environ["DJANGO_SETTINGS_MODULE"] = "playground.settings"
-    for name in [name for name in os.environ if name.endswith("DATABASE_URL")]:
+    for name in [
+        name for name in os.environ if name.endswith(("DATABASE_URL", "REDIS_URL")) or name.startswith("SAGA_")
+    ]:
         del os.environ[name]
     with tempfile.TemporaryDirectory(prefix="counted-") as folder:
         os.environ["SAGA_DATA"] = folder

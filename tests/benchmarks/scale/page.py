@@ -92,7 +92,7 @@ def kept(load: Load, c: Constants) -> str:
     days = int(load.days_kept) + 2
     found = keeping.keep(load, c, days)
     return (
-        f"After {days} days {found.runs:,.0f} runs in {found.gb:,.0f} GB are kept, {found.overdue:,.0f} are overdue, "
+        f"After {days} days {found.runs:,.0f} runs in {_number(found.gb)} GB are kept, {found.overdue:,.0f} are overdue, "
         f"and one pruner is busy for {found.busiest:.0%} of its busiest hour."
     )
 
