@@ -61,7 +61,9 @@ UPDATE_PAUSED = update("sagas_run", {"paused": "boolean"}, {"id": "text"})
 UPDATE_SAGA = update("sagas_saga", {"state": "text", "cause": "jsonb"}, {"id": "text"})
 UPDATE_STEP = update("sagas_step", STEP_TYPES, {"saga_id": "text", "index": "int"})
 INSERT_ALERT = insert("sagas_alert", {"saga_id": "text", "step": "text", "reason": "text", "raised_at_ms": "bigint"})
-RESOLVE_ALERT = update("sagas_alert", {"resolved_at_ms": "bigint"}, {"saga_id": "text"}, where="sagas_alert.resolved_at_ms IS NULL")
+RESOLVE_ALERT = update(
+    "sagas_alert", {"resolved_at_ms": "bigint"}, {"saga_id": "text"}, where="sagas_alert.resolved_at_ms IS NULL"
+)
 ENDS_ALERT = ("retry", "resolve")
 HANDLE_COMMAND = update("sagas_command", {"handled_seq": "int", "refusal": "text"}, {"id": "bigint"})
 
