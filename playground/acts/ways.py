@@ -30,6 +30,11 @@ class File:
         """How many lines belong to the way back."""
         return sum(line.back for line in self.lines)
 
+    @property
+    def first_back(self) -> int | None:
+        """The index of the first of them; None where there is none."""
+        return next((n for n, line in enumerate(self.lines) if line.back), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Tab:

@@ -59,4 +59,6 @@ def project(name: str, scenario: Scenario) -> Project:
             f"mode {scenario.mode} has no orchestrator. Step Functions, Temporal and Durable Functions each drive a "
             "saga, and in this scenario nobody does"
         )
+    if scenario.saga not in catalog.DEMOS:
+        raise ExportRefused(f"the services of saga {scenario.saga!r} are its author's own, and stay where they are")
     return WAYS[name].write(scenario)

@@ -54,11 +54,12 @@ def _scenario(request: Request) -> Scenario:
 
 def _written(request: Request, scenario: Scenario, opened: str, status: int = 200) -> HttpResponse:
     query = scenario.query()
-    context: dict[str, Any] = {"query": query, "lab": f"{reverse('lab')}?{query}", "opened": opened, "errors": []}
+    context: dict[str, Any] = {"query": query, "lab": f"{reverse('lab')}?{query}", "opened": opened, "saga": scenario.saga}
     try:
         context["tabs"] = ways.tabs(scenario)
     except ExportRefused as error:
         context |= {"refused": str(error), "opened": HERE}
+        del context["saga"]  # it may be none of ours
     return _page(request, context, status)
 
 
@@ -69,9 +70,10 @@ def _page(request: Request, context: dict[str, Any], status: int) -> HttpRespons
         "refusal": takeaways.refusal(),
         "hasty": takeaways.hasty_code(),
         "copies": takeaways.rule_held_twice(),
-        "code": takeaways.order_code(),
         "differences": platforms.DIFFERENCES,
     }
-    return render(request, "takeaways.html", {"opened": HERE, **rules, **context}, status=status)
+    saga = context.setdefault("saga", Scenario().saga)
+    told = {"opened": HERE, "code": takeaways.saga_code(saga), **rules, **context}
+    return render(request, "takeaways.html", told, status=status)
 
 
