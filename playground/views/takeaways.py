@@ -54,7 +54,12 @@ def _scenario(request: Request) -> Scenario:
 
 def _written(request: Request, scenario: Scenario, opened: str, status: int = 200) -> HttpResponse:
     query = scenario.query()
-    context: dict[str, Any] = {"query": query, "lab": f"{reverse('lab')}?{query}", "opened": opened, "saga": scenario.saga}
+    context: dict[str, Any] = {
+        "query": query,
+        "lab": f"{reverse('lab')}?{query}",
+        "opened": opened,
+        "saga": scenario.saga,
+    }
     try:
         context["tabs"] = ways.tabs(scenario)
     except ExportRefused as error:
@@ -75,5 +80,3 @@ def _page(request: Request, context: dict[str, Any], status: int) -> HttpRespons
     saga = context.setdefault("saga", Scenario().saga)
     told = {"opened": HERE, "code": takeaways.saga_code(saga), **rules, **context}
     return render(request, "takeaways.html", told, status=status)
-
-

@@ -80,7 +80,10 @@ def test_a_file_is_copied_and_a_project_is_saved_as_they_are_shown(shared_play: 
     assert saved.value.suggested_filename == "order-temporal.zip"
     with zipfile.ZipFile(saved.value.path()) as archive:
         assert archive.read("order-temporal/workflow.py").decode() == shown
-        assert 'Fault("charge-payment", "action", "lost-reply", times=1)' in archive.read("order-temporal/saga.py").decode()
+        assert (
+            'Fault("charge-payment", "action", "lost-reply", times=1)'
+            in archive.read("order-temporal/saga.py").decode()
+        )
 
 
 @pytest.mark.parametrize("width", [1440, 320])

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from playground.platforms import DIFFERENCES
 from playground.scenario import Scenario
 from sagas import catalog
 from tests.engine import fault
@@ -76,10 +75,10 @@ def product() -> Iterator[tuple[str, Scenario]]:
             for times in (1, None):
                 yield f"undo of {name} {kind} {times or ''}", back(fault(name, kind, on="compensation", times=times))
     yield "out of stock", case(stock=0)
-    yield "who waits hears that it is free", case(
-        {**fault(BOOK, "decline"), "saga": 0}, {**fault(BOOK, "decline"), "saga": 1}, orders=2, stock=1, lock="wait"
+    yield (
+        "who waits hears that it is free",
+        case(
+            {**fault(BOOK, "decline"), "saga": 0}, {**fault(BOOK, "decline"), "saga": 1}, orders=2, stock=1, lock="wait"
+        ),
     )
     yield "no ticket, then one", trip(fault(TICKET, "error", times=1), retry=TWICE)
-
-
-LISTED = {each.case for each in DIFFERENCES}

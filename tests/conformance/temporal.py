@@ -12,7 +12,9 @@ from tests.conformance.outcome import Outcome
 from tests.engine import Finished
 from tests.temporal import Temporal, create, drive_temporal
 
-SPARE = 100  # workflows that a worker keeps in mind beside those of a go: the server for tests waits for one that it forgot
+SPARE = (
+    100  # workflows that a worker keeps in mind beside those of a go: the server for tests waits for one that it forgot
+)
 
 
 class OnTemporal:
