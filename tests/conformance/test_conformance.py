@@ -76,11 +76,19 @@ def test_every_platform_comes_to_the_same(performed: Perform, platform: str) -> 
     assert {name: both for name, both in unlike.items() if both} == {}
 
 
-@pytest.mark.parametrize("listed", platforms.DIFFERENCES, ids=lambda each: f"{each.platform}: {each.case}")
-def test_what_is_listed_as_a_platforms_own_is_still_so(performed: Perform, listed: platforms.Difference) -> None:
-    assert set(performed(BuiltIn.name, CASES)[listed.case].ends.values()) == {listed.here}
-    assert set(performed(listed.platform, CASES)[listed.case].ends.values()) == {listed.there}
-    assert listed.here != listed.there
+@pytest.mark.parametrize("platform", platforms.PLATFORMS)
+def test_what_is_listed_as_a_platforms_own_is_still_so(performed: Perform, platform: str) -> None:
+    assert set(platforms.listed(platform)) <= {*CASES, *PRODUCT}
+    _is_still_so(performed, platform, CASES)
+    assert all(set(each.cases) & set(CASES) for each in platforms.DIFFERENCES), "one that only torture would see"
+
+
+def _is_still_so(performed: Perform, platform: str, cases: Mapping[str, Scenario]) -> None:
+    for name, listed in platforms.listed(platform).items():
+        if name in cases:
+            ends = [set(performed(one, cases)[name].ends.values()) for one in (BuiltIn.name, platform)]
+            assert ends == [{listed.here}, {listed.there}], name
+            assert listed.here != listed.there
 
 
 def test_the_cases_reach_every_end_and_every_undo(performed: Perform) -> None:
@@ -101,4 +109,5 @@ def test_every_step_with_every_fault_comes_to_the_same(
     assert len(here) == len(PRODUCT)
     unlike = {name: differs(here[name], there[name]) for name in PRODUCT if name not in platforms.listed(platform)}
     assert {name: both for name, both in unlike.items() if both} == {}
+    _is_still_so(performed, platform, PRODUCT)
     record_property("fault", f"{platform}: {len(PRODUCT)} cases came to what the built-in engine came to")
