@@ -42,6 +42,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("acts/4/race/<str:lock>/<int:first>/", act4.race, name="act-4-race"),
     path("acts/4/map/<str:lock>/", act4.orders, name="act-4-map"),
     path("takeaways/", takeaways.page, name="takeaways"),
+    path("takeaways/<slug:name>.zip", takeaways.download, name="takeaways-zip"),
     path("lab/", lab.page, name="lab"),
     path("lab/check/", lab.check, name="lab-check"),
     path("links/", links.make, name="link"),

@@ -83,7 +83,10 @@ def drive_temporal(
             async with asyncio.timeout(PATIENCE_SECONDS):
                 beside = asyncio.create_task(asyncio.to_thread(before)) if before else None
                 if not leave:
-                    await ended.wait()
+                    waiting = asyncio.create_task(ended.wait())
+                    await asyncio.wait({waiting, working}, return_when=asyncio.FIRST_COMPLETED)
+                    if working.done():  # it should work for ever, and says why it does not
+                        working.result()
                 if beside:
                     await beside
         finally:

@@ -138,9 +138,9 @@ def rule_held_twice() -> list[list[Line]]:
     ]
 
 
-def order_code() -> list[Line]:
-    """Return the lines of the order saga's definition, as it is in use."""
+def saga_code(saga: str) -> list[Line]:
+    """Return the lines of the newest definition of a saga of the catalog, as it is in use."""
     source = inspect.getsource(catalog)
-    start = source.index("ORDER = SagaDefinition(")
+    start = source.index(f"{saga.upper()} = SagaDefinition(")
     code = source[start : source.index("\n)\n", start) + 2]
     return [Line(line, "compensation=" in line) for line in code.splitlines()]

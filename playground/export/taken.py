@@ -17,6 +17,7 @@ from sagas.entries import Entry, entry_from_json, iso_from_ms, ms_from_iso
 from sagas.errors import RunUnknown
 from sagas.models import Run, Saga
 from sagas.plan import RunPlan, plan_from_json
+from sagas.runs import FIRST_ORDER
 
 
 class ExportRefused(Exception):
@@ -89,6 +90,23 @@ def take(run_id: str) -> Taken:
         facts=facts.read(run).facts(facts.price_of(run), at_rest=run.state == Run.State.FINISHED),
         entries=journal.read_all(run.pk),
         forked=getattr(run, "forked_from_id", None) is not None,
+    )
+
+
+def take_scenario(scenario: Scenario) -> Taken:
+    """Return a scenario of which there is no run: no entries, no books, and "" for the run's id."""
+    definition = catalog.definition(scenario.saga)
+    orders = [f"ord-{FIRST_ORDER + n}" for n in range(scenario.orders)]
+    return Taken(
+        run="",
+        definition=definition.name,
+        version=definition.version,
+        scenario=scenario.full(),
+        state="",
+        created_ms=0,
+        sagas=[TakenSaga(id="", order=order, state="", cause=None) for order in orders],
+        facts={},
+        entries=[],
     )
 
 

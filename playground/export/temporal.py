@@ -49,9 +49,9 @@ def write(taken: Taken) -> bytes:
 
 
 def project(taken: Taken) -> Project:
-    """Return the project. Raises ExportRefused as `write` does."""
+    """Return the project of a run, or of a scenario that never ran. Raises ExportRefused as `write` does."""
     if taken.plan.mode != "orchestration":
-        raise ExportRefused(f"run {taken.run} has mode {taken.plan.mode}; a workflow drives, and there nobody does")
+        raise ExportRefused(f"{_whence(taken)} has mode {taken.plan.mode}; a workflow drives, and there nobody does")
     if taken.definition not in catalog.DEMOS:
         raise ExportRefused(f"the services of saga {taken.definition!r} are its author's own, and stay where they are")
     files = {f"{name}.py": flat(name) for name in MODULES}
@@ -74,7 +74,7 @@ def saga_file(taken: Taken) -> str:
     steps = "".join(_step(step, payload_of(taken.definition)["amount"]) for step in taken.steps.steps)
     faults = "".join(f"    {_fault(fault)},\n" for fault in plan.faults)
     orders = tuple(saga.order for saga in taken.sagas)
-    return f'''"""The saga, and how patient it is, as run {taken.run} had it."""
+    return f'''"""The saga, and how patient it is, as {_whence(taken)} had it."""
 
 from __future__ import annotations
 
@@ -94,6 +94,10 @@ WAITS_IN_LINE = {plan.lock == "wait"}
 FAULTS: tuple[Fault, ...] = ({"" if not faults else chr(10)}{faults})
 ENDS: dict[str, str] = {_ends(taken)!r}  # how the run ended, where this project must end the same
 '''
+
+
+def _whence(taken: Taken) -> str:
+    return f"run {taken.run}" if taken.run else "a scenario"
 
 
 def _step(step: Step, amount: int) -> str:
@@ -156,7 +160,7 @@ def _readme(taken: Taken) -> str:
     left = _left_out(taken.plan)
     return README.format(
         name=taken.definition,
-        run=taken.run,
+        whence=_whence(taken),
         query=taken.query or "(all default)",
         steps="\n".join(
             f"{n}. `{step.name}` in {step.service}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 README = """# The saga `{name}` on Temporal
 
-Written from run {run}. Its scenario, as an address has it: `{query}`
+Written from {whence}. The scenario, as an address has it: `{query}`
 
 {steps}
 

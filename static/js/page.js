@@ -25,11 +25,12 @@ document.addEventListener("click", async (event) => {
   const button = event.target instanceof Element ? event.target.closest("[data-copy]") : null
   if (!(button instanceof HTMLElement)) return
   const word = button.dataset.copy ||= button.textContent ?? ""
+  const text = button.dataset.text ?? document.getElementById(button.dataset.from ?? "")?.textContent
   try {
-    await navigator.clipboard.writeText(button.dataset.text ?? location.href)
+    await navigator.clipboard.writeText(text ?? location.href)
     button.textContent = "Copied"
   } catch {
-    button.textContent = button.dataset.text ? "Copy it by hand" : "The address bar has it"
+    button.textContent = text != null ? "Copy it by hand" : "The address bar has it"
   }
   const heard = document.getElementById("heard")
   if (heard) heard.textContent = `${button.textContent}.`

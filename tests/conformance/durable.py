@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from playground.scenario import Scenario
 from sagas import catalog
 from sagas.entries import Kind, Op
@@ -17,8 +19,13 @@ class DurableFunctions:
 
     def perform(self, scenario: Scenario) -> Outcome:
         """Return what a scenario comes to: one orchestration for the whole run."""
-        (finished,) = durable.finish(durable.create(scenario.full()))
-        return outcome_of(finished)
+        (outcome,) = self.perform_all([scenario])
+        return outcome
+
+    def perform_all(self, scenarios: Iterable[Scenario]) -> list[Outcome]:
+        """Return what several scenarios come to, side by side in one worker."""
+        runs = [durable.create(scenario.full()) for scenario in scenarios]
+        return [outcome_of(finished) for finished in durable.finish(*runs)]
 
 
 def outcome_of(finished: Finished) -> Outcome:

@@ -27,8 +27,12 @@ class StepFunctions:
 
     def perform(self, scenario: Scenario) -> Outcome:
         """Return what a scenario comes to: one execution an order, all at once."""
-        (performed,) = perform_all([scenario])
-        return performed.outcome
+        (outcome,) = self.perform_all([scenario])
+        return outcome
+
+    def perform_all(self, scenarios: Iterable[Scenario]) -> list[Outcome]:
+        """Return what several scenarios come to, a few at a time side by side."""
+        return [performed.outcome for performed in perform_all(scenarios)]
 
 
 class Performed:

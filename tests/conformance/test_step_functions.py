@@ -240,7 +240,7 @@ def test_the_project_runs_by_itself_where_it_is_unpacked(unpacked: Path) -> None
         services = {"SERVICES_URL": door.url, "SERVICES_TOKEN": TOKEN}
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
         done = subprocess.run(
-            [sys.executable, "run_locally.py"],
+            [sys.executable, "-X", "importtime", "run_locally.py"],  # which says what is loaded
             cwd=unpacked,
             env={**kept, **services},
             capture_output=True,
@@ -248,6 +248,9 @@ def test_the_project_runs_by_itself_where_it_is_unpacked(unpacked: Path) -> None
             timeout=60,
         )
     assert done.returncode == 0, done.stderr
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "moto.stepfunctions.models" in loaded
+    assert [name for name in loaded if name.partition(".")[0] in ("sagas", "playground")] == []
     assert "ord-8412: compensated (SUCCEEDED)" in done.stdout
     assert "  payments    2 refund    -4900 saga:ord-8412:refund-payment" in done.stdout
     assert json.loads((unpacked / "machine.asl.json").read_text())["StartAt"] == "reserve-inventory"

@@ -15,7 +15,7 @@ from tests import durable
 from tests.yard import Hand, Yard, until
 
 UNDONE = ["notify-warehouse", "charge-payment", "create-order", "reserve-inventory"]
-PROCESS = ("-m", "tests.durable_process")
+PROCESS = ("-m", "tests.alone")
 IN_A_CALL_MS = 1500  # a kill aimed at the middle of a call that takes this long hits it
 SCENARIO = {
     "latency_ms": 0,
@@ -40,13 +40,13 @@ def test_whoever_is_left_goes_on_with_an_unwind(
     sqlite_yard: Yard, backend: str, record_property: Callable[[str, object], None]
 ) -> None:
     run = durable.create(SCENARIO)
-    first = Hand(sqlite_yard, *PROCESS, DURABLE_ADDRESS=backend)
+    first = Hand(sqlite_yard, *PROCESS, SAGA_ENGINE="durable", DURABLE_ADDRESS=backend)
     with first:
         until(lambda: any(_is_refund(entry) for entry in journal.read_all(run.pk)))
         first.kill()
     killed_at = journal.read_all(run.pk)
     assert killed_at[-1].kind is Kind.EFFECT, "the kill missed the call"
-    with Hand(sqlite_yard, *PROCESS, DURABLE_ADDRESS=backend) as second:
+    with Hand(sqlite_yard, *PROCESS, SAGA_ENGINE="durable", DURABLE_ADDRESS=backend) as second:
         sqlite_yard.until_finished([run.pk])
         second.stop()
     entries = journal.read_all(run.pk)

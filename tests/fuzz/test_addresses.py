@@ -12,17 +12,19 @@ from django.test import Client
 from hypothesis import strategies as st
 
 from playground.acts import act0, act1, act2, act3, act4
+from playground.export.scenarios import WAYS
 from playground.lab.draft import NOT_SCENARIO
 from playground.scenario import Scenario, ScenarioInvalid
 from playground.scenario_errors import FieldError
 from playground.subjects import PAGE_KEYS
+from playground.views import takeaways
 from tests.fuzz.conftest import Shelf
 from tests.fuzzing import JUNK, SCENARIO, TEXTS, depths, fuzz, percent, queries, stored
 from tests.integration.admin import client_of
 
 pytestmark = pytest.mark.usefixtures("strict_databases")
 
-OF_A_PAGE = {200, 302, 303, 400, 404, 405, 413, 414, 422, 501}
+OF_A_PAGE = {200, 302, 303, 400, 404, 405, 409, 413, 414, 422, 501}
 OF_THE_ADMIN = {*OF_A_PAGE, 403}
 
 SCENARIO_OF: Mapping[str, Callable[[str], Any]] = {
@@ -34,6 +36,8 @@ SCENARIO_OF: Mapping[str, Callable[[str], Any]] = {
     "/lab/": lambda query: Scenario.from_query(query, NOT_SCENARIO),
     "/lab/embed/": lambda query: Scenario.from_query(query, PAGE_KEYS),
     "/lab/card.png": lambda query: Scenario.from_query(query, PAGE_KEYS),
+    "/takeaways/": lambda query: Scenario.from_query(query, takeaways.PAGE_KEYS),
+    "/takeaways/asl.zip": lambda query: Scenario.from_query(query, takeaways.PAGE_KEYS),
 }
 
 Asked = tuple[str, str]  # a path and a raw query
@@ -116,7 +120,7 @@ def answered(client: Client, asked: Asked, allowed: set[int]) -> None:
         assert not errors or response.status_code in (400, 404, 302), (path, query[:300], response.status_code)
         if response.status_code == 400 and "%00" not in query:
             page = html.unescape(response.content.decode())
-            named = [error["field"].partition(".")[0] for error in errors] or ["theme", "at"]
+            named = [error["field"].partition(".")[0] for error in errors] or ["theme", "at", "platform"]
             assert any(field in page for field in named), (path, query[:300], errors)
 
 
@@ -150,7 +154,8 @@ def pages(shelf: Shelf) -> st.SearchStrategy[Asked]:
     about = {"url": urls, "format": ["json", "xml"], "maxwidth": ["300", "1"], "maxheight": ["300"]}
     acts = [f"/acts/{n}/" for n in range(5)]
     places: list[tuple[st.SearchStrategy[str], Keys]] = [
-        (st.sampled_from(["/", "/takeaways/", "/links/", "/lab/check/"]), ours),
+        (st.sampled_from(["/", "/links/", "/lab/check/"]), ours),
+        (st.sampled_from(["/takeaways/", "/takeaways/asl.zip"]), {**SCENARIO, "platform": [*WAYS, "here", "x"]}),
         (st.just("/acts/2/bet/"), {**ours, "order": ["1,2"], "ends": ["completed", "compensated"]}),
         (st.sampled_from([*acts, "/lab/", "/lab/embed/", "/lab/card.png"]), {**SCENARIO, **ours}),
         (st.sampled_from([*acts, "/lab/"]), ours),

@@ -1,6 +1,6 @@
-"""A Durable Task worker as a process of its own, and nothing beside it: `python -m tests.durable_process`.
+"""An engine's worker as a process of its own, and none of this project's beside it: `SAGA_ENGINE=temporal python -m tests.alone`.
 
-Its backend is at DURABLE_ADDRESS. It says `working: ADDRESS` when it works. Told to stop, it says which of this project's drivers it has loaded.
+It says `working: ENGINE` when it works. Told to stop, it says which of this project's drivers it has loaded.
 """
 
 from __future__ import annotations
@@ -24,16 +24,18 @@ async def work() -> None:
     from django.conf import settings
 
     from sagas.clock import cancel_and_wait, spawn
-    from sagas.engines.durable.worker import DurableWorker
+    from sagas.engines import chosen
     from sagas.journal import Journal
 
     book, stopping = Journal(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     book.start()
     lease_ms, poll_ms = round(settings.SAGA_LEASE_SECONDS * 1000), round(settings.SAGA_POLL_SECONDS * 1000)
-    working = spawn(DurableWorker(book, lease_ms=lease_ms, poll_ms=poll_ms).run(), "worker")
+    worker = chosen.worker(book, lease_ms=lease_ms, poll_ms=poll_ms)
+    assert worker is not None
+    working = spawn(worker.run(), "worker")
     stopped = spawn(stopping.wait(), "stopped")
-    print(f"working: {settings.DURABLE_ADDRESS}", flush=True)  # noqa: T201
+    print(f"working: {settings.SAGA_ENGINE}", flush=True)  # noqa: T201
     await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
     await cancel_and_wait(working, stopped)
     await book.stop()
