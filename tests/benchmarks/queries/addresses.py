@@ -82,6 +82,7 @@ def _pages(of: Subjects) -> Iterator[Asked]:
         "act-4-race": "/acts/4/race/off/1/",
         "act-4-map": "/acts/4/map/off/",
         "takeaways": "/takeaways/",
+        "takeaways-zip": "/takeaways/temporal.zip",
         "lab": "/lab/",
         "lab-card": "/lab/card.png",
         "lab-embed": "/lab/embed/",
@@ -122,7 +123,10 @@ def _imports(of: Subjects) -> Iterator[Asked]:
 
 def _api(of: Subjects) -> Iterator[Asked]:
     paths = [f"/api/runs/{of.run}{more}" for more in ("", "/journal", "/scenes")]
-    formats = [f"/api/runs/{of.run}/export?format={name}" for name in ("journal", "mermaid", "otlp", "pytest")]
+    formats = [
+        f"/api/runs/{of.run}/export?format={name}"
+        for name in ("journal", "mermaid", "otlp", "jaeger", "pytest", "asl", "temporal", "durable")
+    ]
     for path in [*paths, *formats, "/api/openapi.json"]:
         yield _get(of, "API", path.replace(of.run, "RUN"), path)
     yield _post(of, "API", "/api/runs", "/api/runs", {})
