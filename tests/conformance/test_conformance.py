@@ -21,6 +21,7 @@ pytestmark = pytest.mark.usefixtures("engine_databases")
 
 AT_ONCE = 36  # cases of one go: an engine has a minute for it
 PRODUCT = dict(product())
+THERE = (platforms.TEMPORAL, platforms.DURABLE_FUNCTIONS, platforms.STEP_FUNCTIONS)  # the slowest one last
 Outcomes = Mapping[str, Outcome]
 Perform = Callable[[str, Mapping[str, Scenario]], Outcomes]
 
@@ -31,7 +32,7 @@ def performed(engine_databases: None, temporal: Temporal) -> Perform:
     engines: dict[str, Any] = {
         each.name: each for each in (BuiltIn(), StepFunctions(), OnTemporal(temporal), DurableFunctions())
     }
-    assert set(engines) == {BuiltIn.name, *platforms.PLATFORMS}
+    assert set(engines) == {BuiltIn.name, *THERE} == {BuiltIn.name, *platforms.PLATFORMS}
     done: dict[tuple[str, int], Outcomes] = {}
 
     def perform(platform: str, cases: Mapping[str, Scenario]) -> Outcomes:
@@ -69,14 +70,14 @@ def differs(here: Outcome, there: Outcome) -> list[Any]:
     return [] if ours == theirs or anybody(ours) == anybody(theirs) else [ours, theirs]
 
 
-@pytest.mark.parametrize("platform", platforms.PLATFORMS)
+@pytest.mark.parametrize("platform", THERE)
 def test_every_platform_comes_to_the_same(performed: Perform, platform: str) -> None:
     here, there = performed(BuiltIn.name, CASES), performed(platform, CASES)
     unlike = {name: differs(here[name], there[name]) for name in CASES if name not in platforms.listed(platform)}
     assert {name: both for name, both in unlike.items() if both} == {}
 
 
-@pytest.mark.parametrize("platform", platforms.PLATFORMS)
+@pytest.mark.parametrize("platform", THERE)
 def test_what_is_listed_as_a_platforms_own_is_still_so(performed: Perform, platform: str) -> None:
     assert set(platforms.listed(platform)) <= {*CASES, *PRODUCT}
     _is_still_so(performed, platform, CASES)
@@ -101,7 +102,7 @@ def test_the_cases_reach_every_end_and_every_undo(performed: Perform) -> None:
 
 @pytest.mark.torture
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("platform", platforms.PLATFORMS)
+@pytest.mark.parametrize("platform", THERE)
 def test_every_step_with_every_fault_comes_to_the_same(
     performed: Perform, platform: str, record_property: Callable[[str, object], None]
 ) -> None:
