@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 
 import pytest
 from django.db import IntegrityError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from sagas import catalog, journal, leases
 from sagas.databases import atomic
@@ -133,6 +132,14 @@ def test_rule_05_of_one_run_the_last_word_of_a_commit_stands() -> None:
     assert (stored.last_seq, stored.sagas.get().state) == (2, "completed")
 
 
+def begin_to_write(connection: BaseDatabaseWrapper, run: str) -> None:
+    """Begin a transaction that holds a run, and on SQLite the whole file; to close the connection gives it up."""
+    connection.inc_thread_sharing()
+    connection.set_autocommit(False)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE sagas_run SET paused = paused WHERE id = %s", [run])
+
+
 def test_an_append_waits_for_another_writer_and_the_event_loop_does_not() -> None:
     first, second = fresh_run(), fresh_run()
 
@@ -140,13 +147,13 @@ def test_an_append_waits_for_another_writer_and_the_event_loop_does_not() -> Non
         book = Journal()
         book.start()
         await book.append(Batch(run=first, epoch=1, entries=[note(first, 1)]))
-        with closing(sqlite3.connect(connections["default"].settings_dict["NAME"], isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            waiting = book.append(Batch(run=second, epoch=1, entries=[note(second, 1)]))
-            for _ in range(20):
-                await asyncio.sleep(0.005)
-                assert not waiting.done()
-            other.execute("ROLLBACK")
+        other = connections["default"].copy()
+        await asyncio.to_thread(begin_to_write, other, second)
+        waiting = book.append(Batch(run=second, epoch=1, entries=[note(second, 1)]))
+        for _ in range(20):
+            await asyncio.sleep(0.005)
+            assert not waiting.done()
+        await asyncio.to_thread(other.close)
         await waiting
         await book.stop()
 
