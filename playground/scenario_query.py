@@ -28,6 +28,10 @@ _FAULT = re.compile(
     r"(?P<step>[^.:]+)(?P<back>\.compensation)?:(?P<kind>[^:@]+)(?::(?P<times>[^:@]+))?(?:@(?P<saga>[^:@]+))?"
 )
 _BOOLEANS = {"on": True, "off": False}
+_IN_ORDER = (
+    *("orders", "stock", "keep_back", "idempotency", "key_scope", "lock", "schedule", "retry", "compensation_retry"),
+    *("latency_ms", "timeout_ms", "deadline_ms", "watcher_ms", "seed"),
+)
 _RETRY_KEYS = ("max_attempts", "initial_ms", "factor")
 
 FAULT_GRAMMAR = "STEP[.compensation]:KIND[:TIMES][@SAGA]"
@@ -38,9 +42,11 @@ def write(compact: Mapping[str, Any]) -> str:
     """Return the query string of a scenario's compact form; keys come in one order, always."""
     pairs = [(key, str(compact[key])) for key in ("saga", "mode") if key in compact]
     pairs += [("fault", fault_text(fault)) for fault in compact.get("faults", ())]
-    for key, value in compact.items():
-        if key not in ("saga", "mode", "faults"):
-            pairs.append((key, _text(key, value)))
+    # Not in the order of `compact`: a database that keeps JSON by its own lights may have changed that.
+    others = [key for key in compact if key not in ("saga", "mode", "faults", *_IN_ORDER)]
+    for key in (*sorted(others), *_IN_ORDER):
+        if key in compact:
+            pairs.append((key, _text(key, compact[key])))
     return urlencode(pairs, safe=":,@")
 
 

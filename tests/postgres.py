@@ -21,6 +21,7 @@ from uuid import uuid4
 import psycopg
 
 START_SECONDS = 60
+CONNECTIONS = 500  # each process of a test run has some ten, and starts others
 
 # Durability is PostgreSQL's own affair, and not what these tests are about.
 FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
@@ -49,6 +50,7 @@ class Postgres:
         self._run("initdb", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
         port = _free_port()
         options = ["-k", str(self.folder), "-c", "listen_addresses=127.0.0.1", "-c", f"port={port}"]
+        options += ["-c", f"max_connections={CONNECTIONS}"]
         for setting in self._settings:
             options += ["-c", setting]
         log = self.folder / "log"

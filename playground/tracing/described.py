@@ -223,8 +223,8 @@ def told_in(trace: str, started: Entry) -> str:
 
 
 def known(values: Mapping[str, Any]) -> dict[str, Value]:
-    """Return what is neither None nor empty."""
-    return {key: value for key, value in values.items() if value is not None and value != ""}
+    """Return what is neither None nor empty, by name: a journal that was read again has lost the order of its details."""
+    return {key: value for key, value in sorted(values.items()) if value is not None and value != ""}
 
 
 def _messaging(operation: str, entry: Entry) -> dict[str, Any]:

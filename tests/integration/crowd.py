@@ -84,14 +84,14 @@ def _multiply(row: models.Model, **changes: str) -> None:
 
 @dataclass
 class Heard:
-    """What a page asked the databases: how many statements, and how each of ours is read."""
+    """What a page asked the databases: how many statements, and how each of ours is read, where that is SQLite."""
 
     queries: int = 0
     plans: list[tuple[str, list[str]]] = field(default_factory=list)
 
     def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         self.queries += 1
-        if OURS.search(sql):
+        if OURS.search(sql) and context["connection"].vendor == "sqlite":
             # No two alike: an explanation that was prepared before an index came or went is not made anew.
             asked = f"EXPLAIN QUERY PLAN /* {next(_numbers)} */ " + sql.replace("%s", "?").replace("%%", "%")
             found = context["connection"].connection.execute(asked, params or ()).fetchall()

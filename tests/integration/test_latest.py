@@ -16,12 +16,12 @@ from django.test.utils import CaptureQueriesContext
 
 from playground import board, latest, live, metrics
 from playground.latest import Newest
-from playground.layer import GROUP
 from playground.routing import application_for
 from sagas.clock import cancel_and_wait
 from sagas.models import Run
 from sagas.runs import create_run, retry_saga
 from tests.engine import drive, fault, finish, scenario, working
+from tests.layers import members
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
@@ -213,10 +213,10 @@ async def test_sockets_share_one_board_that_rests_when_the_last_of_them_closes()
         async with looking() as two:
             assert metrics.registry.get_sample_value("saga_open_sockets") == 2
             assert await one.receive_from(PATIENCE) == await two.receive_from(PATIENCE)
-            assert len(layer.groups[GROUP]) == 1
+            assert len(members(layer)) == 1
         assert board.board().html
     assert metrics.registry.get_sample_value("saga_open_sockets") == 0
-    assert not layer.groups.get(GROUP)
+    assert not members(layer)
     assert board.board().html == ""
 
 

@@ -13,12 +13,12 @@ from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
 
 from playground import live, metrics
-from playground.layer import GROUP
 from playground.routing import application_for
 from sagas.entries import Entry
 from sagas.models import Run
 from sagas.runs import create_run, retry_saga
 from tests.engine import fault, finish, read, scenario, working
+from tests.layers import members
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
@@ -223,11 +223,6 @@ async def test_viewers_of_one_run_share_one_feed_and_its_memory_goes_with_the_la
     assert live.hub().watched == 0
     assert metrics.registry.get_sample_value("saga_open_sockets") == 0
     assert not members(layer)
-
-
-def members(layer: Any) -> list[str]:
-    """Return who is in the group of this process; the layer of Redis gives it a longer name."""
-    return [member for name, group in layer.groups.items() if name.endswith(GROUP) for member in group]
 
 
 async def test_an_operator_who_acts_sets_the_finished_stream_going_again() -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from playground import scenario_query
 from playground.scenario import SLUG_LETTERS, Scenario, ScenarioInvalid
 
 STEPS = ["reserve-inventory", "create-order", "charge-payment", "notify-warehouse", "book-delivery"]
@@ -163,3 +164,10 @@ def test_faults_after_an_unreadable_one_keep_their_numbers() -> None:
 
 def test_keys_that_mean_something_else_to_a_page_are_passed_over() -> None:
     assert Scenario.from_query("at=12&orders=2&theme=dark", ignore=("at", "theme")) == Scenario.parse({"orders": 2})
+
+
+@given(scenarios())
+def test_an_address_does_not_depend_on_the_order_in_which_a_scenario_is_kept(scenario: Scenario) -> None:
+    compact = scenario.compact()
+    assert scenario_query.write(dict(sorted(compact.items()))) == scenario_query.write(dict(reversed(compact.items())))
+    assert scenario.query() == scenario_query.write(compact)
