@@ -4,7 +4,7 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 # Of the tests: they wait more than they compute.
-WORKERS ?= 5
+WORKERS ?= 4
 CHROMIUM := /usr/bin/chromium
 NODE := $(or $(shell command -v node),/usr/bin/node)
 NPM := $(or $(shell command -v npm),/usr/bin/npm)

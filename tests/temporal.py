@@ -20,7 +20,7 @@ from sagas.runs import create_run
 from tests.engine import PATIENCE_SECONDS, Finished, read
 from tests.play import ROOT
 
-LEASE_MS, POLL_MS = 2000, 50
+LEASE_MS, POLL_MS = 10_000, 50
 
 SERVER = Path(sys.executable).parent / "temporal-test-server"
 
