@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connections, models, transaction
 
 SERVICES = ("inventory", "orders", "payments", "warehouse", "delivery", "flights", "hotels", "mail")
+
+T = TypeVar("T")
 
 _SEARCH_PATH = re.compile(r"search_path\s*=\s*\"?([A-Za-z_][A-Za-z0-9_]*)")
 
@@ -41,6 +43,19 @@ def atomic(alias: str) -> transaction.Atomic:
 def on_commit(alias: str, fn: Callable[[], object]) -> None:
     """Call `fn` once the open transaction of this database has committed; at once if none is open."""
     transaction.on_commit(fn, using=alias)
+
+
+def mend(alias: str) -> None:
+    """Give up this thread's connection to a database if it was cut off: the next one to ask has a new one."""
+    connection = connections[alias]
+    if connection.errors_occurred:
+        connection.close_if_unusable_or_obsolete()
+
+
+def mended(work: Callable[[], T]) -> T:
+    """Return what work of the default database returns, done on a connection that was not cut off."""
+    mend("default")
+    return work()
 
 
 def ensure_schemas() -> list[str]:

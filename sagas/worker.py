@@ -27,6 +27,7 @@ from django.db import connections
 from sagas import acting, alerts, bells, catalog, house, leases, runs
 from sagas.clock import Clock, SystemClock, cancel_and_wait, spawn
 from sagas.crew import Crew
+from sagas.databases import mended
 from sagas.drivers import Driver, driver_for
 from sagas.entries import Entry, Kind, Lane
 from sagas.errors import DefinitionUnknown, LeaseLost
@@ -307,8 +308,7 @@ class Worker:
             await self._clock.sleep(self._pace.poll_ms)
 
     async def _in_database(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        mended = partial(_with_mended_connection, partial(work, *args, **kwargs))
-        return await asyncio.get_running_loop().run_in_executor(self._database, mended)
+        return await asyncio.get_running_loop().run_in_executor(self._database, mended, partial(work, *args, **kwargs))
 
 
 def _claim(*args: Any, **kwargs: Any) -> list[tuple[Lease, Find]]:
@@ -316,11 +316,3 @@ def _claim(*args: Any, **kwargs: Any) -> list[tuple[Lease, Find]]:
     due = leases.claim_due(*args, **kwargs)
     found = find_runs([lease.run for lease in due]) if due else {}
     return [(lease, found[lease.run]) for lease in due]
-
-
-def _with_mended_connection(work: Callable[[], T]) -> T:
-    """Do work of the default database, on a new connection if the one of this thread was cut off."""
-    connection = connections["default"]
-    if connection.errors_occurred:
-        connection.close_if_unusable_or_obsolete()
-    return work()

@@ -26,6 +26,7 @@ from django.db import connections
 
 from sagas import catalog, leases
 from sagas.clock import Clock, SystemClock
+from sagas.databases import mended
 from sagas.decider import Call, key_of, settle_open
 from sagas.engines.copies import Copy
 from sagas.engines.jobs import Do, Job, Json, call_from_json, job_from_json
@@ -226,8 +227,7 @@ class Desk:
         await strand(self._book, lease, loaded, self._clock.now(), reason)
 
     async def _in_database(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        mended = partial(_with_mended_connection, partial(work, *args, **kwargs))
-        return await asyncio.get_running_loop().run_in_executor(self._database, mended)
+        return await asyncio.get_running_loop().run_in_executor(self._database, mended, partial(work, *args, **kwargs))
 
 
 def asked(command: Command) -> dict[str, Any]:
@@ -249,11 +249,3 @@ def _death(job: Job) -> str:
 
 def _scenario(run: str) -> dict[str, Any]:
     return dict(Run.objects.values_list("scenario", flat=True).get(pk=run))
-
-
-def _with_mended_connection(work: Callable[[], T]) -> T:
-    """Do work of the default database, on a new connection if the one of this thread was cut off."""
-    connection = connections["default"]
-    if connection.errors_occurred:
-        connection.close_if_unusable_or_obsolete()
-    return work()

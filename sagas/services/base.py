@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Self
 
 from django.db import connections, models
 
-from sagas.databases import atomic
+from sagas.databases import atomic, mend
 from sagas.definition import Handler
 from sagas.errors import ServiceMisused
 from sagas.services import answers, ledger, sql
@@ -108,7 +108,7 @@ class Service:
 
     def look(self, handler: Handler, call: Call) -> Any:
         """Return what the first half of a handler sees, for `deliver`. Nothing is written and nothing is kept."""
-        self._mend_connection()
+        mend(self.name)
         with atomic(self.name):
             return self.halves[handler].look(Delivery(call, self.ledger_rows))
 
@@ -139,7 +139,7 @@ class Service:
         with answers.alone(self.name, call) as alone:
             if not alone:
                 return _in_progress()
-            self._mend_connection()
+            mend(self.name)
             with atomic(self.name):
                 return self._answer(handler, call)
 
@@ -172,11 +172,6 @@ class Service:
         lock = "FOR UPDATE" if connections[self.name].features.has_select_for_update else ""
         return bool(sql.run(self.worlds, f"SELECT world FROM {{table}} WHERE world = %s {lock}", [world]))
 
-    def _mend_connection(self) -> None:
-        connection = connections[self.name]
-        if connection.errors_occurred:
-            connection.close_if_unusable_or_obsolete()
-
     def seed(self, world: str, *, orders: Sequence[str], stock: int, keep_back: int = 0) -> None:
         """Give a world its share of this service; a world that has it is left as it is.
 
@@ -196,7 +191,7 @@ class Service:
 
     def ledger(self, world: str, after: int = 0) -> list[Row]:
         """Return the ledger rows of a world with a number above `after`, in order."""
-        self._mend_connection()
+        mend(self.name)
         return ledger.read(self.ledger_rows, world, after)
 
     def answers(self, world: str) -> list[Kept]:

@@ -14,10 +14,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from django.db import connections
-
 from sagas import tracecontext
-from sagas.databases import atomic
+from sagas.databases import atomic, mend
 from sagas.services import answers, sql
 from sagas.services.base import Service
 from sagas.services.calls import Answer, Call, Verdict
@@ -34,9 +32,7 @@ def consume(service: Service, subscription: Subscription, event: Event, call: Ca
     cannot be written, the exception is the caller's and nothing has happened. `seen` is what
     `Service.look` returned before. With `call.idempotency` off the inbox keeps nothing.
     """
-    connection = connections[service.name]
-    if connection.errors_occurred:
-        connection.close_if_unusable_or_obsolete()
+    mend(service.name)
     return service.serve(
         subscription.handler, call, partial(_consume, service, subscription, event, call, seen), event.traceparent
     )

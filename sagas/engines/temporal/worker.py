@@ -11,6 +11,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -25,6 +26,7 @@ from temporalio.worker import Worker
 
 from sagas import runs
 from sagas.clock import cancel_and_wait, spawn
+from sagas.databases import mended
 from sagas.engines.desk import Desk, asked
 from sagas.engines.temporal.activities import Activities
 from sagas.engines.temporal.workflow import ASK, SagaRun
@@ -154,7 +156,7 @@ class TemporalWorker:
         self._work.clear()
 
     async def _in_database(self, work: Any, *args: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._database, work, *args)
+        return await asyncio.get_running_loop().run_in_executor(self._database, mended, partial(work, *args))
 
 
 def _runtime() -> Runtime:
