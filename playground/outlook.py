@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from string import Formatter
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 from playground.environment import flag, words
+from sagas.addresses import is_address
 
 EXPORTERS = ("otlp", "console")
 PROTOCOL = "http/protobuf"
@@ -81,10 +81,5 @@ def _first(*names: str) -> tuple[str, str]:
 
 
 def _need_address(name: str, url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_one = False
-    if not is_one:
+    if not is_address(url):
         raise ImproperlyConfigured(f"{name}: {url!r} is no address that begins with http:// or https://")

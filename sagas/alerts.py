@@ -20,12 +20,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Thread
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import connections
 from django.db.models import F, QuerySet
 
+from sagas.addresses import is_address
 from sagas.entries import Entry, Kind, iso_from_ms
 from sagas.errors import WebhookInvalid
 from sagas.models import Alert
@@ -53,12 +53,7 @@ def webhook() -> Webhook | None:
     url = getattr(settings, "SAGA_ALERT_WEBHOOK", "")
     if not url:
         return None
-    try:
-        parts = urlsplit(url)
-        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_one = False
-    if not is_one:
+    if not is_address(url):
         raise WebhookInvalid(url)
     return Webhook(
         url=url,
