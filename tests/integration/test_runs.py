@@ -10,7 +10,7 @@ from sagas.language import sentence_violations
 from sagas.projection import project
 from sagas.runs import create_run, retry_saga
 from sagas.tape import fold
-from tests.engine import Finished, drive, fault, finish, scenario
+from tests.engine import SILENT, Finished, drive, fault, finish, scenario
 
 STEPS = [step.name for step in catalog.ORDER.steps]
 FORWARD = {
@@ -39,10 +39,12 @@ GRID += [(step, "compensation", kind) for step in STEPS for kind in BACKWARD]
 
 def grid_scenario(step: str, on: str, kind: str) -> dict[str, object]:
     aimed = fault(step, kind, on=on, times=1 if kind.startswith("crash") else None)
-    patient = {"timeout_ms": 2500}  # eighty runs queue for one thread per service: no answer may be late by chance
     # The last step is compensated only when its outcome is unknown.
     turn = fault("book-delivery", "lost-reply" if step == "book-delivery" else "decline")
-    return scenario(aimed, **patient) if on == "action" else scenario(aimed, turn, **patient)
+    faults = [aimed] if on == "action" else [aimed, turn]
+    # Eighty runs queue for one thread per service: no answer may be late by chance.
+    patience_ms = 2500 if any(each["kind"] in SILENT for each in faults) else 10_000
+    return scenario(*faults, timeout_ms=patience_ms)
 
 
 @pytest.fixture(scope="module")
