@@ -16,7 +16,7 @@ import json
 import logging
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Thread
 from typing import Any
@@ -85,14 +85,17 @@ def due(now: int, only: str = "") -> QuerySet[Alert]:
     return found.filter(saga__run_id=only) if only else found
 
 
-async def tell(hook: Webhook, now: int, only: str = "") -> None:
-    """Tell the webhook of the alerts that are due, in a thread of its own, which no end of the process waits for."""
+async def tell(hook: Webhook, clock: Callable[[], int], only: str = "") -> None:
+    """Tell the webhook of the alerts that are due, in a thread of its own, which no end of the process waits for.
+
+    `clock` returns the time in milliseconds since the epoch: one alert may take long, and the next one's time is later.
+    """
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
 
     def work() -> None:
         try:
-            for alert in due(now, only).select_related("saga").order_by("notify_at_ms", "pk")[:AT_ONCE]:
-                _tell(hook, alert, now)
+            for alert in due(clock(), only).select_related("saga").order_by("notify_at_ms", "pk")[:AT_ONCE]:
+                _tell(hook, alert, clock)
         except Exception:
             logger.exception("alert.telling-failed")
         finally:
@@ -125,21 +128,21 @@ def signature(secret: str, body: bytes) -> str:
     return f"sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"
 
 
-def _tell(hook: Webhook, alert: Alert, now: int) -> None:
+def _tell(hook: Webhook, alert: Alert, clock: Callable[[], int]) -> None:
     """Tell of one alert, outside of any transaction. Nobody else tries until this try must be over."""
     mine = Alert.objects.filter(pk=alert.pk, notify_at_ms=alert.notify_at_ms, notified_at_ms=None)
     wait_ms = min(LONGEST_WAIT_MS, hook.wait_ms * 2 ** min(alert.notify_tries, 20))
-    if not mine.update(notify_at_ms=now + hook.timeout_ms + wait_ms, notify_tries=F("notify_tries") + 1):
+    if not mine.update(notify_at_ms=clock() + hook.timeout_ms + wait_ms, notify_tries=F("notify_tries") + 1):
         return
     body = json.dumps(told(alert, hook.site), sort_keys=True).encode()
     failure = _post(hook, _id(alert.saga_id, alert.raised_at_ms), body)
     row = Alert.objects.filter(pk=alert.pk)
     if failure:
-        row.update(notify_at_ms=now + wait_ms)
+        row.update(notify_at_ms=clock() + wait_ms)
         where = {"run": alert.saga.run_id, "saga": alert.saga_id, "step": alert.step}
         logger.warning("alert.not-told %s: %s", alert.saga_id, failure, extra=where)
     else:
-        row.update(notified_at_ms=now)
+        row.update(notified_at_ms=clock())
 
 
 def _post(hook: Webhook, alert: str, body: bytes) -> str:

@@ -6,26 +6,24 @@ A delivery of an event is an attempt like any other; what a service does with it
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ParamSpec, TypeVar
 
-from sagas import tracecontext
 from sagas.clock import Clock
 from sagas.decider import Call as Attempt
 from sagas.decider import key_of
 from sagas.definition import Handler, SagaDefinition
 from sagas.entries import Entry, Lane, Op
 from sagas.mail import Mail
-from sagas.network import Wire, drops, index_of
+from sagas.network import Wire, at_work, drops, index_of
 from sagas.plan import RunPlan
 from sagas.reports import facts_of, outcome_of
 from sagas.schedule import Schedule
 from sagas.services import boxes
 from sagas.services.base import Answer, Call, Service, Verdict
-from sagas.services.events import Event, Subscription, event_id
+from sagas.services.events import Event, Subscription, event_id, in_trace
 from sagas.state import SagaState
 
 logger = logging.getLogger(__name__)
@@ -121,10 +119,7 @@ class Courier(Wire):
 
     def _in_trace(self, event: Event) -> Event:
         """Return an event with the span in which it was said: the shop front and a journal do not tell of it."""
-        if event.traceparent:
-            return event
-        span = tracecontext.event_span(self._trace, event.id)
-        return replace(event, traceparent=tracecontext.traceparent(self._trace, span))
+        return event if event.traceparent else in_trace(event, self._trace)
 
     async def take(self, service: str, events: Iterable[str]) -> None:
         """Mark events as taken from a service's outbox."""
@@ -147,8 +142,7 @@ class Courier(Wire):
         return await self._visit(service.name, boxes.consume, service, parcel.subscription, event, call, seen)
 
     async def _visit(self, service: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._boxes[service].executor, lambda: work(*args, **kwargs))
+        return await at_work(self._boxes[service].executor, work, *args, **kwargs)
 
     def _handler(self, attempt: Attempt) -> Handler:
         assert isinstance(attempt, Parcel)

@@ -24,8 +24,9 @@ Version = tuple[str, int]  # a definition's name and version
 class Crew:
     """The workers that are alive, as one of them sees it. Times in milliseconds.
 
-    `say`, `portion` and `leave` belong to the worker's database thread. `poll_ms` is how long others
-    have to take what one left to them, `strand_ms` how long a version may be missing everywhere.
+    `say`, `hear`, `portion` and `leave` belong to the worker's database thread, the rest to its event loop.
+    `poll_ms` is how long others have to take what one left to them, `strand_ms` how long a version may
+    be missing everywhere.
     """
 
     def __init__(self, owner: str, *, lease_ms: int, poll_ms: int, strand_ms: int) -> None:
@@ -58,7 +59,8 @@ class Crew:
     def portion(self, driving: int, due: int) -> int:
         """Return how many of `due` runs to claim: a fair part at first, all of them when nobody took the rest.
 
-        A part is fair when every worker would drive as many runs as any other; it is never 0.
+        A part is fair when every worker would drive as many runs as any other; of any at all it is at least one.
+        Where nothing is due, nothing is left to anybody any more.
         """
         total = driving + sum(other.driving for other in self._others) + due
         fair = max(1, -(-total // (len(self._others) + 1)) - driving)

@@ -20,8 +20,8 @@ class Host(Protocol):
         """Return until when a lease that begins now is good, in milliseconds since the epoch."""
         ...
 
-    def has_room(self) -> bool:
-        """Return whether it would drive one more run."""
+    def wants_more(self) -> bool:
+        """Return whether it would drive another run."""
         ...
 
     async def adopt(self, run: Run, sagas: Mapping[str, str], batch: Batch) -> None:
@@ -47,4 +47,4 @@ def close_house(host: Host) -> None:
 def host() -> Host | None:
     """Return the worker of the running event loop, if it has room for one more run."""
     found = _hosts.get(asyncio.get_running_loop())
-    return found if found is not None and found.has_room() else None
+    return found if found is not None and found.wants_more() else None

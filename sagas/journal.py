@@ -20,13 +20,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, DataError, Error, IntegrityError, connections
+from django.db import DataError, Error, IntegrityError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from sagas import alerts
 from sagas import journal_sql as sql
+from sagas.databases import mended
 from sagas.entries import Entry
 from sagas.errors import JournalConflict
 from sagas.journal_sql import Batch
@@ -42,6 +44,9 @@ APPENDS_AT_ONCE = 64  # on the event loop: about a millisecond's worth
 LONG_SECONDS = 0.02  # a commit that took longer has the next ones made by the thread,
 THREAD_SECONDS = 0.25  # for this long
 PATIENCE_MS = 20_000  # with which the thread waits for another writer of an SQLite file
+
+# A row that the database refuses, or that its driver cannot even write down: half a character, a number too large.
+REFUSED = (IntegrityError, DataError, TypeError, ValueError, OverflowError)
 
 Listener = Callable[[str, Sequence[Entry]], None]
 
@@ -139,7 +144,7 @@ class Journal:
             self._connect()
             assert self._connection is not None
             return _commit_all(self._connection, batches)
-        except DatabaseError as error:
+        except Error as error:
             logger.error("journal.commit-failed: %s", error, extra={"batches": len(batches)})
             return [error] * len(batches)
         finally:
@@ -180,7 +185,9 @@ def read_all(run: str) -> list[Entry]:
     return [row.entry() for row in JournalEntry.objects.filter(run_id=run).order_by("seq")]
 
 
-aread = sync_to_async(read)
+async def aread(run: str, after: int = 0, limit: int = 1000) -> list[Entry]:
+    """Return what `read` returns, from a thread."""
+    return await sync_to_async(mended)(partial(read, run, after, limit))
 
 
 def _opened() -> BaseDatabaseWrapper:
@@ -212,7 +219,7 @@ def _commit_all(
     try:
         with _transaction(connection, patience_ms):
             return sql.write(batches, connection)
-    except (IntegrityError, DataError) as error:
+    except REFUSED as error:
         if not patience_ms:
             raise Deferred from error
         if len(batches) > 1:
@@ -220,7 +227,7 @@ def _commit_all(
             return [*_commit_all(connection, batches[:half]), *_commit_all(connection, batches[half:])]
         logger.exception("journal.batch-refused", extra={"run": batches[0].run})
         return [JournalConflict(batches[0].run, str(error))]
-    except DatabaseError as error:
+    except Error as error:
         if not patience_ms and getattr(error.__cause__, "sqlite_errorname", "") == "SQLITE_BUSY":
             raise Deferred from error
         logger.error("journal.commit-failed: %s", error, extra={"batches": len(batches)})

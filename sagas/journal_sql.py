@@ -112,7 +112,7 @@ class Batch:
 def write(batches: Sequence[Batch], connection: BaseDatabaseWrapper | None = None) -> list[Exception | None]:
     """Write every batch that may be written; return, for each, None or why it was not.
 
-    Raises IntegrityError when the database refuses a row: then nothing may be kept. The
+    Raises IntegrityError or DataError when the database refuses a row: then nothing may be kept. The
     connection is this thread's own unless another one is given.
     """
     connection = connection or connections[DATABASE]

@@ -1,7 +1,8 @@
 """Who drives which run: a lease with an epoch, claimed by compare-and-swap.
 
 A claim raises the run's epoch, so that a worker which slept past its lease finds every later
-write of its own refused. No row is ever locked for longer than one statement.
+write of its own refused. Rows are locked for one short transaction, in the order in which the
+journal locks them; a claim passes over locked ones.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ def claim_due(
     so many that are due.
     """
     seen = _due(now, limit, only, but)
-    if not seen:
-        return []
     wanted = seen if portion is None else seen[: portion(len(seen))]
+    if not wanted:
+        return []
     with atomic("default"):
         # What another one is about to claim is passed over, not waited for; SQLite has one writer at a time anyway.
         free = Run.objects.filter(pk__in=wanted, leased_until__lte=now).select_for_update(skip_locked=True)

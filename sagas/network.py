@@ -157,19 +157,18 @@ class Wire:
 
     async def settle(self, state: SagaState, step: str, key: str) -> Entry | None:
         """Tell a step's service that its saga completes; return `lock-released`, or None for no answer."""
-        found = self._definition.step(step)
+        found, call = self._definition.step(step), settlement_call(step, key)
         assert found.settlement is not None
         await self._travel(self._plan.latency_ms // 2)
         try:
-            answer = await self._hand_over(state, settlement_call(step, key), found.settlement, None)
+            answer = await self._hand_over(state, call, found.settlement, None)
         except Exception:
-            logger.exception("wire.settlement-failed", extra=self._where(state, settlement_call(step, key)))
+            logger.exception("wire.settlement-failed", extra=self._where(state, call))
             return None
         if answer.verdict is not Verdict.OK:
-            where = self._where(state, settlement_call(step, key))
-            logger.error("wire.settlement-refused: %s", answer.reason, extra=where)
+            logger.error("wire.settlement-refused: %s", answer.reason, extra=self._where(state, call))
             return None
-        facts = facts_of(state, settlement_call(step, key), found.service, answer)
+        facts = facts_of(state, call, found.service, answer)
         record = next((row.record for row in answer.rows if row.record), state.order)
         self._observe([fact for fact in facts if fact.kind is Kind.EFFECT])
         await self._travel(self._plan.latency_ms // 2)

@@ -8,7 +8,7 @@ refused at once.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -65,7 +65,7 @@ def store(run: Run, definition: SagaDefinition, orders: Sequence[str]) -> Run:
     """Seed a run's world and store it with a saga for each order; return it. Raises IntegrityError if it is there."""
     plan = plan_from_json(run.scenario)
     run.engine = engine_of(plan)
-    for _, seed in seeded(run.pk, definition, orders, run.scenario):
+    for _, seed in seeded(run.pk, definition, orders, plan):
         seed()
     sagas = [Saga(id=f"{run.pk}-{n}", run=run, index=n, order=order) for n, order in enumerate(orders, 1)]
     with atomic("default"):
@@ -77,10 +77,9 @@ def store(run: Run, definition: SagaDefinition, orders: Sequence[str]) -> Run:
 
 
 def seeded(
-    run: str, definition: SagaDefinition, orders: Sequence[str], scenario: Mapping[str, Any]
+    run: str, definition: SagaDefinition, orders: Sequence[str], plan: RunPlan
 ) -> Iterable[tuple[Service, Callable[[], None]]]:
     """Yield each service of a saga with what gives it its share of a new world."""
-    plan = plan_from_json(scenario)
     for name in dict.fromkeys(step.service for step in definition.steps):
         service = catalog.SERVICES[name]
         yield service, partial(service.seed, run, orders=orders, stock=plan.stock, keep_back=plan.keep_back)
@@ -231,15 +230,17 @@ def _holds(saga: Saga, record: str) -> bool:
 
 def step_rows(definition: SagaDefinition, plan: RunPlan, saga: Saga) -> list[Step]:
     """Return the rows of a saga's steps, none of which was touched yet."""
-    return [
-        Step(
-            saga=saga,
-            index=index,
-            name=step.name,
-            service=step.service,
-            key=key_of(saga.order, step.name, plan.key_scope),
-            compensation_name=step.compensation_name,
-            compensation_key=key_of(saga.order, step.compensation_name, plan.key_scope) if step.compensation else "",
-        )
-        for index, step in enumerate(definition.steps)
-    ]
+    return [Step(saga=saga, **fields) for fields in fresh_steps(definition, saga.order, plan.key_scope)]
+
+
+def fresh_steps(definition: SagaDefinition, order: str, key_scope: str) -> Iterator[dict[str, Any]]:
+    """Yield what each step's row says beside what every fresh one does, in the order of the journal's own columns."""
+    for index, step in enumerate(definition.steps):
+        yield {
+            "index": index,
+            "name": step.name,
+            "service": step.service,
+            "key": key_of(order, step.name, key_scope),
+            "compensation_name": step.compensation_name,
+            "compensation_key": key_of(order, step.compensation_name, key_scope) if step.compensation else "",
+        }

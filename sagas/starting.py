@@ -13,32 +13,35 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import IntegrityError
 
 from sagas import catalog
-from sagas.decider import key_of
+from sagas.databases import mended
 from sagas.definition import SagaDefinition
 from sagas.errors import DefinitionInvalid, JournalConflict, KeyReused, PlanInvalid, ServiceUnknown
 from sagas.house import Host, host
 from sagas.journal_sql import Batch, NewRun
 from sagas.models import Run, Saga
 from sagas.network import at_work
-from sagas.plan import plan_from_json
-from sagas.runs import ID_LENGTH, ID_LETTERS, engine_of, seeded, store
+from sagas.plan import RunPlan, plan_from_json
+from sagas.runs import ID_LENGTH, ID_LETTERS, engine_of, fresh_steps, seeded, store
 
+KEY_SCOPE = "step"  # a saga of one's own says nothing else
 MAX_KEY = 64  # characters, as many as a service keeps of an order's name
 
 
 async def start(definition: SagaDefinition, key: str, payload: Mapping[str, Any]) -> Saga:
     """Return the saga of a definition for the order `key`. See `SagaDefinition.start`."""
     run = _checked(definition, key, payload)
-    if (worker := host()) is not None and not engine_of(plan_from_json(run.scenario)):
+    plan = plan_from_json(run.scenario)
+    if (worker := host()) is not None and not engine_of(plan):
         with suppress(JournalConflict):  # another call with this key was faster
-            return await _adopted(worker, run, definition, key)
-    return await sync_to_async(_stored)(run, definition, key)
+            return await _adopted(worker, run, definition, key, plan)
+    return await sync_to_async(mended)(partial(_stored, run, definition, key))
 
 
 def start_saga(definition: SagaDefinition, key: str, payload: Mapping[str, Any]) -> Saga:
@@ -74,12 +77,12 @@ def _stored(run: Run, definition: SagaDefinition, key: str) -> Saga:
     return saga
 
 
-async def _adopted(worker: Host, run: Run, definition: SagaDefinition, key: str) -> Saga:
+async def _adopted(worker: Host, run: Run, definition: SagaDefinition, key: str, plan: RunPlan) -> Saga:
     """Return the saga of a new run that a worker drives. Raises JournalConflict where the run exists."""
     run.created_at = datetime.now(UTC)
     run.lease_owner, run.lease_epoch, run.leased_until = worker.owner, 1, worker.lease_until()
     saga = Saga(id=f"{run.pk}-1", run=run, index=1, order=key, definition=definition.name, created_at=run.created_at)
-    for service, seed in seeded(run.pk, definition, [key], run.scenario):
+    for service, seed in seeded(run.pk, definition, [key], plan):
         await at_work(service.executor, seed)
     await worker.adopt(run, {saga.pk: key}, Batch(run=run.pk, epoch=1, entries=(), new=new_rows(run, saga, definition)))
     return saga
@@ -95,12 +98,8 @@ def new_rows(run: Run, saga: Saga, definition: SagaDefinition) -> NewRun:
         ),
         sagas=[(saga.pk, run.pk, saga.index, saga.order, saga.state, run.definition, created)],
         steps=[
-            (
-                *(saga.pk, n, step.name, step.service, key_of(saga.order, step.name), step.compensation_name),
-                key_of(saga.order, step.compensation_name) if step.compensation else "",
-                *("idle", 0, "idle", 0),
-            )
-            for n, step in enumerate(definition.steps)
+            (saga.pk, *fields.values(), "idle", 0, "idle", 0)
+            for fields in fresh_steps(definition, saga.order, KEY_SCOPE)
         ],
     )
 

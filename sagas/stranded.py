@@ -21,7 +21,7 @@ async def strand(journal: Journal, lease: Lease, loaded: Loaded, now: int, reaso
         Entry(kind=Kind.SAGA_NEEDS_OPERATOR, saga=state.saga, order=state.order, detail={"reason": reason})
         for state in moving
     ]
-    if moving:
+    if begun[-1].kind is not Kind.RUN_FINISHED:
         facts.append(Entry(kind=Kind.RUN_FINISHED, lane=Lane.OBSERVER))
     last = loaded.entries[-1].seq if loaded.entries else 0
     placed = [fact.placed(last + n, now) for n, fact in enumerate(facts, 1)]

@@ -12,8 +12,6 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
-SAMPLED = 1
-
 
 class Parent(NamedTuple):
     """What a `traceparent` says."""

@@ -34,7 +34,7 @@ from sagas.errors import DefinitionUnknown, LeaseLost
 from sagas.journal import Batch, Journal
 from sagas.leases import Lease
 from sagas.models import Run
-from sagas.network import DriverDied, Participant
+from sagas.network import DriverDied, Participant, at_work
 from sagas.orchestrator import Ports
 from sagas.recovery import Find, Loaded, find_runs, load, loaded_run, waiting_commands
 from sagas.services.events import Subscriptions
@@ -97,10 +97,10 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         acting.begin(self.owner)
         self._context = copy_context()
+        hook, bell = alerts.webhook(), bells.bell()
         runs.on_work(self.wake)
         if not self._only:
             house.open_house(self)
-        hook, bell = alerts.webhook(), bells.bell()
         beside = [spawn(self._renew_forever(), "renew leases"), spawn(self._meet_forever(), "meet the others")]
         if hook is not None:
             beside.append(spawn(self._tell_forever(hook), "tell of alerts"))
@@ -131,10 +131,6 @@ class Worker:
         """How many runs this worker drives right now."""
         return len(self._driving)
 
-    def has_room(self) -> bool:
-        """Return whether this worker would drive one more run."""
-        return len(self._driving) < self._pace.runs or self._room() > 0
-
     async def adopt(self, run: Run, sagas: Mapping[str, str], batch: Batch) -> None:
         """Drive a run that begins with `batch`; return when it is durable.
 
@@ -157,8 +153,8 @@ class Worker:
         return run in self._driving
 
     def wants_more(self) -> bool:
-        """Return whether this worker would claim another run."""
-        return not self._only and self._room() > 0
+        """Return whether this worker would drive another run."""
+        return not self._only and (len(self._driving) < self._pace.runs or self._room() > 0)
 
     def wake(self, run: str) -> None:
         """Look for work at once. Any thread."""
@@ -211,7 +207,6 @@ class Worker:
             await self._in_database(runs.call_others)
         elif len(due) == limit:
             self._work.set()
-
         return len(due)
 
     async def _hold(self, lease: Lease, find: Find) -> None:
@@ -302,13 +297,13 @@ class Worker:
         while True:
             try:
                 if await self._in_database(alerts.due(self._clock.now(), self._only).exists):
-                    await alerts.tell(hook, self._clock.now(), self._only)
+                    await alerts.tell(hook, self._clock.now, self._only)
             except DatabaseFailed as error:
                 logger.error("worker.alerts-unread: %s", error)
             await self._clock.sleep(self._pace.poll_ms)
 
     async def _in_database(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._database, mended, partial(work, *args, **kwargs))
+        return await at_work(self._database, mended, partial(work, *args, **kwargs))
 
 
 def _claim(*args: Any, **kwargs: Any) -> list[tuple[Lease, Find]]:

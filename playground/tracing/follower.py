@@ -21,6 +21,7 @@ from playground.tracing.sdk import FLUSH_SECONDS, Tracing
 from playground.tracing.span import Span
 from playground.tracing.spans import Spans
 from sagas import catalog, journal
+from sagas.databases import mend
 from sagas.entries import Entry, Kind
 from sagas.errors import DefinitionUnknown
 from sagas.models import Run
@@ -74,7 +75,7 @@ class Follower:
                 self._take(*appended)
             except DatabaseError as error:
                 logger.error("tracing.journal-unread: %s", error, extra={"run": appended[0]})
-                connections["default"].close_if_unusable_or_obsolete()
+                mend("default")
             except Exception:
                 logger.exception("tracing.failed", extra={"run": appended[0]})
                 self._runs.pop(appended[0], None)

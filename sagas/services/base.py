@@ -119,8 +119,6 @@ class Service:
         be written, the exception is the caller's and nothing has happened. `seen` is what
         `look` returned before; without it a handler that looks first does so in here.
         """
-        if self.around is None:
-            return self.carry_out(handler, call, seen)
         return self.serve(handler, call, partial(self.carry_out, handler, call, seen))
 
     def serve(self, handler: Handler, call: Call, work: Callable[[], Answer], told: str = "") -> Answer:

@@ -10,7 +10,6 @@ Helland, "Life beyond Distributed Transactions", 2007.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,8 +18,7 @@ from sagas.databases import atomic, mend
 from sagas.services import answers, sql
 from sagas.services.base import Service
 from sagas.services.calls import Answer, Call, Verdict
-from sagas.services.events import Event, Subscription
-from sagas.tracecontext import event_span, parse
+from sagas.services.events import Event, Subscription, in_trace
 
 HANDLED = (Verdict.OK, Verdict.REFUSED)  # a fence, a place in a line and a conflict leave the event unhandled
 
@@ -56,11 +54,8 @@ def _consume(service: Service, subscription: Subscription, event: Event, call: C
 
 def said_within(traceparent: str, event: Event) -> Event:
     """Return an event that carries on the trace of the call by which it came to be said."""
-    parent = parse(traceparent)
-    if parent is None:
-        return event
-    context = tracecontext.traceparent(parent.trace, event_span(parent.trace, event.id))
-    return replace(event, traceparent=context)
+    parent = tracecontext.parse(traceparent)
+    return in_trace(event, parent.trace) if parent else event
 
 
 def put(service: Service, world: str, event: Event, *, said_by: str) -> None:

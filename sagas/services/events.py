@@ -7,11 +7,12 @@ listens, not what comes before or after its own part.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sagas.definition import Handler
 from sagas.entries import Op
+from sagas.tracecontext import event_span, traceparent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,11 @@ Subscriptions = Mapping[str, Subscription]
 def event_id(order: str, name: str) -> str:
     """Return the id of an event, unique in its world."""
     return f"{order}:{name}"
+
+
+def in_trace(event: Event, trace: str) -> Event:
+    """Return an event with the span in which it was said, as part of a trace."""
+    return replace(event, traceparent=traceparent(trace, event_span(trace, event.id)))
 
 
 def acts(handler: Handler, *, says: str, refuses: str, unanswered: str) -> Subscription:

@@ -112,6 +112,15 @@ def test_rule_05_one_poisoned_batch_fails_alone() -> None:
     assert (len(journal.read(poisoned)), len(journal.read(run))) == (0, 1)
 
 
+def test_a_row_that_cannot_be_written_down_ends_neither_the_writer_nor_its_neighbours() -> None:
+    run, broken = fresh_run(), fresh_run()
+    half = note(broken, 1, kind=Kind.SAGA_NEEDS_OPERATOR, step="charge-payment", detail={"reason": "half a \ud800"})
+    outcomes, _ = append(Batch(run=broken, epoch=1, entries=[half]), Batch(run=run, epoch=1, entries=[note(run, 1)]))
+    assert isinstance(outcomes[0], JournalConflict)
+    assert outcomes[1] is None
+    assert (len(journal.read(broken)), len(journal.read(run))) == (0, 1)
+
+
 def test_rule_05_poisoned_batches_fail_alone_among_many() -> None:
     runs = [fresh_run() for _ in range(9)]
     stray = Entry(kind=Kind.SAGA_NEEDS_OPERATOR, saga="nobody-1", seq=1, at=1, detail={"reason": "x"})

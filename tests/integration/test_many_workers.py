@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -91,6 +92,16 @@ def test_what_nobody_has_taken_within_a_poll_is_anyones() -> None:
     one.say(now(), 0)
     assert (one.portion(0, 10), one.portion(5, 5)) == (5, 5)
     assert not one.has_left_some
+
+
+def test_what_others_have_taken_is_left_to_them_no_longer() -> None:
+    said("beside", driving=0)
+    one = crew("one", poll_ms=0)
+    one.say(now(), 0)
+    assert (one.portion(0, 10), one.has_left_some) == (5, True)
+    assert leases.claim_due("one", now(), FAR_MS, limit=8, portion=partial(one.portion, 5)) == []
+    assert not one.has_left_some
+    assert one.portion(5, 15) == 5, "a fair part again"
 
 
 def test_who_left_and_who_died_no_longer_counts() -> None:
