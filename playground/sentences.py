@@ -157,6 +157,8 @@ def _operator_acted(entry: Entry, known: Known) -> str:
     if action == "resolve":
         evidence = str(entry.detail.get("evidence")).rstrip(". ")
         return f"{who} has done {_name(entry, known)} by hand: {evidence}. The saga goes on."
+    if action == "fail":
+        return f"{who} waits no longer for {_name(entry, known)}: nobody knows what it did, and it counts as failed."
     if action == "release-lock":
         return f"{who} takes {entry.detail.get('record')} away from {entry.order}, which cannot give it back itself."
     return f"{who} {_ACTS.get(action, f'does {action}')}."

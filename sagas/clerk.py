@@ -13,7 +13,7 @@ from sagas.definition import SagaDefinition
 from sagas.entries import Entry, Kind
 from sagas.gate import Gate
 from sagas.models import Command
-from sagas.operators import NOBODY_DRIVES, OF_RUN, RELEASE, SENSELESS, acted, heeds
+from sagas.operators import FAIL, NOBODY_DRIVES, OF_RUN, RELEASE, SENSELESS, acted, given_up, heeds
 from sagas.state import SagaState
 from sagas.tape import Tape
 
@@ -21,8 +21,8 @@ from sagas.tape import Tape
 class Clerk:
     """Takes commands while the driver works. Without `take_away` nobody drives, and only the gate can be moved.
 
-    `nudge(saga)` has a saga decide anew; `take_away(state, record)` takes a record from a saga
-    and returns why it could not, or "".
+    `nudge(saga)` has a saga decide anew; `abandon(saga)` has it wait no longer for an answer;
+    `take_away(state, record)` takes a record from a saga and returns why it could not, or "".
     """
 
     def __init__(
@@ -33,10 +33,11 @@ class Clerk:
         entries: Sequence[Entry],
         *,
         nudge: Callable[[str], None] = lambda saga: None,
+        abandon: Callable[[str], None] = lambda saga: None,
         take_away: Callable[[SagaState, str], Awaitable[str]] | None = None,
     ) -> None:
         self._definition, self._tape, self._gate, self._entries = definition, tape, gate, entries
-        self._nudge, self._take_away = nudge, take_away
+        self._nudge, self._abandon, self._take_away = nudge, abandon, take_away
         self._waiting: deque[Command] = deque()
         self._seen: set[int] = set()
 
@@ -82,7 +83,11 @@ class Clerk:
             await self._intend(_entry(command, meant[0]))
             refusal = await self._take_away(meant[0], str(command.detail["record"]))
         else:
-            self._tape.put(_entry(command, state) for state in meant)
+            for state in meant:
+                self._tape.put([_entry(command, state)])
+                if command.kind == FAIL:
+                    self._abandon(state.saga)
+                    self._tape.put(given_up(state, command.who))
         self._tape.handle(command.pk, refusal)
         for state in meant:
             self._nudge(state.saga)

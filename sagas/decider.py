@@ -15,7 +15,7 @@ entries and an expected move. How a saga reads:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 
@@ -128,8 +128,16 @@ def is_past_return(definition: SagaDefinition, state: SagaState) -> bool:
     return state.settling or passed or not left or left[0].kind is StepKind.RETRIABLE
 
 
+def open_calls(state: SagaState) -> Iterator[tuple[str, Op, Calls]]:
+    """Yield step, direction and what is known of each call that awaits its answer."""
+    for name, step in state.steps.items():
+        for op, calls in ((Op.ACTION, step.action), (Op.COMPENSATION, step.compensation)):
+            if calls.open:
+                yield name, op, calls
+
+
 def settle_open(state: SagaState, reason: str) -> list[Entry]:
-    """Return an `attempt-unknown` for each attempt that was left without outcome by a dead driver."""
+    """Return an `attempt-unknown` for each attempt whose answer nobody waits for any more: its driver died, say."""
     return [
         _fact(
             state,
@@ -140,9 +148,7 @@ def settle_open(state: SagaState, reason: str) -> list[Entry]:
             key=calls.key,
             detail={"reason": reason},
         )
-        for name, step in state.steps.items()
-        for op, calls in ((Op.ACTION, step.action), (Op.COMPENSATION, step.compensation))
-        if calls.open
+        for name, op, calls in open_calls(state)
     ]
 
 
@@ -231,7 +237,7 @@ def _finish(definition: SagaDefinition, state: SagaState) -> Moves:
 
 
 def _spent(calls: Calls, retry: Retry, *, refusal_ends: bool = True) -> bool:
-    return calls.failures >= retry.max_attempts or (calls.refused and refusal_ends)
+    return calls.given_up or calls.failures >= retry.max_attempts or (calls.refused and refusal_ends)
 
 
 def _pursue(state: SagaState, step: Step, op: Op, retry: Retry, now: int, limit: int | None) -> Moves:

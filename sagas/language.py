@@ -49,6 +49,7 @@ class _Line:
     queued: bool = False
     parked: bool = False
     refused: bool = False
+    given_up: bool = False
 
     @property
     def maybe(self) -> bool:
@@ -200,11 +201,15 @@ class _Reader:
     def act(self, entry: Entry) -> None:
         self.cancelled = self.cancelled or entry.detail["action"] == "cancel"
         action = entry.detail["action"]
+        if action == "fail":
+            line = self._line(entry)
+            self._must(line.open, f"{entry.step} is failed and awaits no answer")
+            line.given_up = True
         if action in ("retry", "resolve") and self.stage == "stuck":
             self.stage, step, op = self.stuck_in
             if op:
                 line = self.lines[step, op]
-                line.failures, line.refused, line.due_at = 0, False, None
+                line.failures, line.refused, line.given_up, line.due_at = 0, False, False, None
                 line.ok = action == "resolve"
 
     def unguarded(self, entry: Entry) -> None:
@@ -250,7 +255,8 @@ class _Reader:
     def _spent(self, step: str, op: Op | None) -> bool:
         line = self.lines[step, op or Op.ACTION]
         undecided = self.definition.step(step).kind == "pivot" and line.maybe
-        return line.failures >= self._budget(step, op)["max_attempts"] or (line.refused and not undecided)
+        spent = line.given_up or line.failures >= self._budget(step, op)["max_attempts"]
+        return spent or (line.refused and not undecided)
 
     def _budget(self, step: str, op: Op | None) -> Mapping[str, Any]:
         found: Step = self.definition.step(step)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sagas.decider import is_past_return
+from sagas.decider import is_past_return, open_calls, settle_open
 from sagas.definition import SagaDefinition
 from sagas.entries import Entry, Kind, Lane, Op
 from sagas.pausing import PAUSE, RESUME, STEP
 from sagas.state import Phase, SagaState
 
-CANCEL, RETRY, RESOLVE, RELEASE = "cancel", "retry", "resolve", "release-lock"
+CANCEL, FAIL, RETRY, RESOLVE, RELEASE = "cancel", "fail", "retry", "resolve", "release-lock"
 OF_RUN = (PAUSE, RESUME, STEP)
 
 NOBODY_DRIVES = "nobody drives this run, so there is nobody to tell"
@@ -21,10 +21,12 @@ SENSELESS = "no saga is in a state in which this makes sense"
 def heeds(definition: SagaDefinition, state: SagaState, action: str) -> bool:
     """Return whether a saga in this state can do anything with what is asked.
 
-    A cancel is for one that may still turn back and has not been told so before; the others are
-    for one that waits for a person. A lock is taken only from one that is being undone: one that
-    has to go on still needs what it holds.
+    A cancel is for one that may still turn back and has not been told so before; a step is failed
+    only while its call awaits an answer; the others are for a saga that waits for a person. A lock
+    is taken only from one that is being undone: one that has to go on still needs what it holds.
     """
+    if action == FAIL:
+        return next(open_calls(state), None) is not None
     if action == CANCEL:
         turnable = state.phase in (Phase.PENDING, Phase.RUNNING) and not state.cancelled
         return turnable and not is_past_return(definition, state)
@@ -35,17 +37,25 @@ def heeds(definition: SagaDefinition, state: SagaState, action: str) -> bool:
     return action == RETRY or (action == RELEASE and state.stuck.op is Op.COMPENSATION)
 
 
+def given_up(state: SagaState, who: str) -> list[Entry]:
+    """Return what follows from failing a saga's step: nobody knows what its call came to, and nobody waits for it."""
+    return settle_open(state, f"{who} gave up waiting for an answer")
+
+
 def acted(action: str, who: str, why: str, saw: int, more: Mapping[str, Any], state: SagaState | None = None) -> Entry:
-    """Return the entry of an act upon a saga, or upon the run as a whole. It names where the saga is stuck."""
+    """Return the entry of an act upon a saga, or upon the run as a whole. It names where the saga is stuck or waits."""
     detail = {"action": action, "who": who, "why": why, "saw": saw, **more}
     if state is None:
         return Entry(kind=Kind.OPERATOR_ACTED, lane=Lane.OBSERVER, detail=detail)
+    step, op = (state.stuck.step, state.stuck.op) if state.stuck else ("", None)
+    if action == FAIL:
+        step, op, _ = next(open_calls(state))
     return Entry(
         kind=Kind.OPERATOR_ACTED,
         lane=Lane.OBSERVER,
         saga=state.saga,
         order=state.order,
-        step=state.stuck.step if state.stuck else "",
-        op=state.stuck.op if state.stuck else None,
+        step=step,
+        op=op,
         detail=detail,
     )

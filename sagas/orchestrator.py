@@ -70,7 +70,13 @@ class Driver:
         self._effects = [entry for entry in loaded.entries if entry.kind is Kind.EFFECT]
         self._gate = Gate(pause_after(loaded.entries))
         self._clerk = Clerk(
-            definition, self.tape, self._gate, loaded.entries, nudge=self._nudge, take_away=self._take_away
+            definition,
+            self.tape,
+            self._gate,
+            loaded.entries,
+            nudge=self._nudge,
+            abandon=self._abandon,
+            take_away=self._take_away,
         )
         self._clerk.take(loaded.commands)
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -289,6 +295,10 @@ class Driver:
 
     def _nudge(self, saga: str) -> None:
         self._nudges[saga].set()
+
+    def _abandon(self, saga: str) -> None:
+        """Wait no longer for the answer of a saga's attempt. What is under way goes on, and nobody hears of it."""
+        self._tasks.pop(saga).cancel()
 
     def _wake_parked(self, step: str) -> None:
         for saga, state in self.tape.states.items():

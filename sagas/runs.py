@@ -20,7 +20,7 @@ from sagas.decider import key_of
 from sagas.definition import SagaDefinition
 from sagas.errors import CommandIncomplete, CommandRefused, RunUnknown
 from sagas.models import Command, Run, Saga, Step
-from sagas.operators import CANCEL, NOBODY_DRIVES, OF_RUN, RELEASE, RESOLVE, RETRY, SENSELESS, heeds
+from sagas.operators import CANCEL, FAIL, NOBODY_DRIVES, OF_RUN, RELEASE, RESOLVE, RETRY, SENSELESS, heeds
 from sagas.pausing import PAUSE, RESUME
 from sagas.plan import RunPlan, plan_from_json
 from sagas.services.base import Service
@@ -139,6 +139,23 @@ def resolve_saga(saga_id: str, *, who: str, why: str, evidence: str, saw: int = 
     return _ask(saga.run, RESOLVE, saga_id, who=who, why=why, saw=saw, detail={"evidence": evidence})
 
 
+def fail_step(saga_id: str, *, who: str, why: str, saw: int = 0) -> Command:
+    """Wait no longer for the answer of a saga's call; return the command.
+
+    The call counts as unknown and its step as failed, whatever is left of its budget: an action is
+    undone where it may be, else the saga waits for a person, as it does for a compensation. Raises
+    RunUnknown for an unknown saga, CommandIncomplete without who and why, CommandRefused unless a
+    call of the saga awaits its answer.
+    """
+    _need(FAIL, who=who, why=why)
+    saga = _saga(saga_id)
+    _refuse_beside_another(saga, FAIL)
+    if plan_from_json(saga.run.scenario).mode == "choreography":
+        raise CommandRefused(FAIL, saga.state, NOBODY_DRIVES)
+    _refuse_what_is_not_heeded(saga, FAIL)
+    return _ask(saga.run, FAIL, saga_id, who=who, why=why, saw=saw)
+
+
 def release_lock(saga_id: str, record: str, *, who: str, why: str, saw: int = 0) -> Command:
     """Take a record away from a saga that waits for a person; return the command.
 
@@ -202,18 +219,31 @@ def _cancel_refusal(run: Run) -> str:
 
 def _waiting_saga(saga_id: str, kind: str) -> Saga:
     """Return a saga that waits for a person who may ask this of it."""
+    saga = _saga(saga_id)
+    if saga.state != "needs-operator":
+        raise CommandRefused(kind, saga.state)
+    _refuse_beside_another(saga, kind)
+    if kind != RETRY:
+        _refuse_what_is_not_heeded(saga, kind)
+    return saga
+
+
+def _saga(saga_id: str) -> Saga:
     saga = Saga.objects.select_related("run").filter(pk=saga_id, run__pruning=False).first()
     if saga is None:
         raise RunUnknown("saga", saga_id)
-    if saga.state != "needs-operator":
-        raise CommandRefused(kind, saga.state)
-    if under_way := Command.objects.filter(run=saga.run_id, saga=saga_id, handled_seq=None).first():
-        raise CommandRefused(kind, saga.state, f"a {under_way.kind} is under way")
-    if kind != RETRY:
-        definition = catalog.definition(saga.run.definition, saga.run.version)
-        if not heeds(definition, _states(saga.run)[saga_id], kind):
-            raise CommandRefused(kind, saga.state, SENSELESS)
     return saga
+
+
+def _refuse_beside_another(saga: Saga, kind: str) -> None:
+    if under_way := Command.objects.filter(run=saga.run_id, saga=saga.pk, handled_seq=None).first():
+        raise CommandRefused(kind, saga.state, f"a {under_way.kind} is under way")
+
+
+def _refuse_what_is_not_heeded(saga: Saga, kind: str) -> None:
+    definition = catalog.definition(saga.run.definition, saga.run.version)
+    if not heeds(definition, _states(saga.run)[saga.pk], kind):
+        raise CommandRefused(kind, saga.state, SENSELESS)
 
 
 def _states(run: Run) -> dict[str, SagaState]:

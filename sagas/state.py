@@ -61,7 +61,7 @@ class Calls:
     present budget. `unknown` is sticky: only an `ok`, or a refusal that speaks for the
     whole key, clears it. `queued` is sticky likewise: the service keeps a place, or by now
     holds the record for this saga. `parked` lasts until the next attempt, `due_at` while a
-    retry is scheduled.
+    retry is scheduled, `given_up` until an operator grants a fresh budget.
     """
 
     attempts: int = 0
@@ -72,6 +72,7 @@ class Calls:
     refused: bool = False
     queued: bool = False
     parked: bool = False
+    given_up: bool = False
     due_at: int | None = None
     key: str = ""
     reason: str = ""
@@ -236,6 +237,8 @@ def _operator_acted(state: SagaState, entry: Entry) -> SagaState:
     action = entry.detail["action"]
     if action == "cancel":
         return replace(state, cancelled=True)
+    if action == "fail":
+        return _with_calls(state, entry, replace(_calls(state, entry), given_up=True))
     stuck = state.stuck
     if action not in ("retry", "resolve") or state.phase is not Phase.NEEDS_OPERATOR or stuck is None:
         return state
@@ -248,7 +251,9 @@ def _operator_acted(state: SagaState, entry: Entry) -> SagaState:
     calls = state.calls(stuck.step, stuck.op)
     if action == "resolve":
         return _put_calls(state, stuck.step, stuck.op, _done(calls))
-    return _put_calls(state, stuck.step, stuck.op, replace(calls, failures=0, refused=False, due_at=None))
+    return _put_calls(
+        state, stuck.step, stuck.op, replace(calls, failures=0, refused=False, given_up=False, due_at=None)
+    )
 
 
 def _done(calls: Calls) -> Calls:

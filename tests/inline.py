@@ -58,11 +58,11 @@ async def until_answered(desk: Desk, job: Json) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def desks(count: int = 1) -> AsyncIterator[list[Desk]]:
-    """Desks as so many processes would have them; they share a journal's writer."""
+async def desks(count: int = 1, **options: Any) -> AsyncIterator[list[Desk]]:
+    """Desks as so many processes would have them; they share a journal's writer. `options` are a desk's own."""
     book = Journal()
     book.start()
-    made = [Desk(book, ENGINE) for _ in range(count)]
+    made = [Desk(book, ENGINE, **options) for _ in range(count)]
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             yield made

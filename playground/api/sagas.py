@@ -9,7 +9,7 @@ from playground.api.asked import NAMELESS, body_of, reasons
 from playground.api.runs import KEY_PARAMETER, post_guards
 from playground.api.shapes import Accepted, Problems
 from playground.api.wire import reply
-from sagas.runs import release_lock, resolve_saga, retry_saga
+from sagas.runs import fail_step, release_lock, resolve_saga, retry_saga
 
 ANSWERS = {202: Accepted, 403: Problems, 404: Problems, 409: Problems, 415: Problems, 422: Problems, 429: Problems}
 
@@ -41,6 +41,20 @@ def resolve(request: HttpRequest, id: str) -> HttpResponse:
     """It counts as the success of that call, and the saga goes on. 409 unless it is `needs-operator` at a call."""
     said = reasons(request, "a resolve", "who", "why", "evidence")
     resolve_saga(id, who=said["who"], why=said["why"], evidence=said["evidence"])
+    return reply({"id": id, "state": "accepted"}, 202)
+
+
+@router.post(
+    "/sagas/{slug:id}/fail",
+    response=ANSWERS,
+    summary="Wait no longer for the answer of a saga's call",
+    openapi_extra={"parameters": [KEY_PARAMETER], "requestBody": body_of("who", "why")},
+)
+@post_guards()
+def fail(request: HttpRequest, id: str) -> HttpResponse:
+    """The call counts as unknown and its step as failed. 409 unless a call of the saga awaits its answer."""
+    said = reasons(request, "a fail", "who", "why")
+    fail_step(id, who=said["who"], why=said["why"])
     return reply({"id": id, "state": "accepted"}, 202)
 
 

@@ -249,6 +249,8 @@ def _ask(run: str, saga: str, act: Mapping[str, Any]) -> None:
         said = {"who": act["who"], "why": act["why"]}
         if act["action"] == "retry":
             runs.retry_saga(saga, **said)
+        elif act["action"] == "fail":
+            runs.fail_step(saga, **said)
         elif act["action"] == "resolve":
             runs.resolve_saga(saga, evidence=act["evidence"], **said)
         elif act["action"] == "release-lock":

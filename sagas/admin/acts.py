@@ -1,4 +1,4 @@
-"""The three real acts of an operator. Each becomes a command, and then a journal entry with who, why and what they saw.
+"""The real acts of an operator. Each becomes a command, and then a journal entry with who, why and what they saw.
 
 The only room of the admin that asks the engine for anything.
 """
@@ -18,7 +18,7 @@ from sagas.models import Command, JournalEntry, Saga
 
 LONGEST = 1000  # characters of a reason
 PERMISSION = "sagas.operate_saga"
-STUCK = "needs-operator"
+WAITING, MOVING = ("needs-operator",), ("running", "compensating")
 
 
 class MovedOn(SagaError):
@@ -40,7 +40,7 @@ class Reasons(forms.Form):
         label="Why",
         max_length=LONGEST,
         widget=forms.Textarea({"rows": 3}),
-        help_text="What has changed since it got stuck. The journal keeps it, with your name.",
+        help_text="What has changed, or what you have seen. The journal keeps it, with your name.",
     )
     saw = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
 
@@ -65,12 +65,16 @@ class Record(Reasons):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """Something that a person may ask for; `engine` is the function of `sagas.runs` that takes it."""
+    """Something that a person may ask for; `engine` is the function of `sagas.runs` that takes it.
+
+    `of` says where a page offers it: at a saga that waits for a person, at a record, at a step under way.
+    """
 
     name: str
     title: str
     says: str
     form: type[Reasons]
+    of: str = "saga"
     engine: Callable[..., Command]
 
 
@@ -88,16 +92,26 @@ RESOLVE = Act(
     form=Evidence,
     engine=runs.resolve_saga,
 )
+FAIL = Act(
+    name="fail",
+    title="Fail the step",
+    says="Nobody waits for its call any more. It may have been done, so it counts as unknown: an action is undone where "
+    "it may be; else, as at a compensation, the saga waits for a person.",
+    form=Reasons,
+    of="step",
+    engine=runs.fail_step,
+)
 RELEASE = Act(
     name="release",
     title="Release by force",
     says="The record is taken from a saga that is not over. Whoever waits for it gets it, else it is free.",
     form=Record,
+    of="record",
     engine=runs.release_lock,
 )
 
 
-ACTS: Mapping[str, Act] = {act.name: act for act in (RETRY, RESOLVE, RELEASE)}
+ACTS: Mapping[str, Act] = {act.name: act for act in (RETRY, RESOLVE, FAIL, RELEASE)}
 
 
 def perform(act: Act, saga: Saga, who: str, said: Mapping[str, Any]) -> Command:

@@ -84,6 +84,6 @@ class AlertAdmin(ReadOnly):
         if alert.resolved_at_ms is not None:
             return ""
         saga, seen = alert.saga, f"saw={alert.saga.run.last_seq}"
-        shown = [act for act in acts.ACTS.values() if act is not acts.RELEASE]
+        shown = [act for act in acts.ACTS.values() if act.of == "saga"]
         pairs = ((links.act_form(saga.pk, act.name, seen), act.title, f"{act.title}: {saga.order}") for act in shown)
         return format_html_join("", '<a class="act" href="{0}" aria-label="{2}">{1}</a>', pairs)

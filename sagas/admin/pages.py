@@ -133,7 +133,12 @@ def _saga(saga: Saga, steps: Sequence[Step]) -> dict[str, Any]:
         "cause": words.cause(saga.cause),
         "owed": owed(saga, steps) if saga.state not in ("completed", "compensated") else [],
         "steps": [
-            {"row": step, "state": words.chip(step.state), "back": words.chip(step.compensation_state)}
+            {
+                "row": step,
+                "state": words.chip(step.state),
+                "back": words.chip(step.compensation_state),
+                "is_under_way": step.state == "running" or step.compensation_state == "compensating",
+            }
             for step in steps
         ],
     }

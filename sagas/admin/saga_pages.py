@@ -106,7 +106,7 @@ class SagaAdmin(ReadOnly):
             "act": act,
             "form": form,
             "record": form["record"].value() if "record" in form.fields else "",
-            "stuck": saga.state == acts.STUCK,
+            "makes_sense": saga.state in (acts.MOVING if act.of == "step" else acts.WAITING),
         }
         return TemplateResponse(request, FORM, context, status=422 if form.errors else 200)
 

@@ -15,7 +15,7 @@ from sagas.engines.jobs import Json
 from sagas.engines.told import Asked
 from sagas.entries import Entry, Kind
 from sagas.gate import Gate
-from sagas.operators import OF_RUN, RELEASE, SENSELESS, acted, heeds
+from sagas.operators import FAIL, OF_RUN, RELEASE, SENSELESS, acted, given_up, heeds
 from sagas.state import SagaState
 
 
@@ -59,7 +59,10 @@ class Counter:
         elif asked.kind == RELEASE:
             entry = _entry(asked, meant[0])
             return [] if self._is_told(entry) else [entry], (meant[0].saga, str(asked.detail["record"]))
-        return [_entry(asked, state) for state in meant], None
+        facts = [_entry(asked, state) for state in meant]
+        if asked.kind == FAIL:
+            facts += [unknown for state in meant for unknown in given_up(state, asked.who)]
+        return facts, None
 
     def handle(self, asked: Asked, index: int) -> None:
         """Say in the next append that this is done, or why it was refused; `index` is that of its last new entry."""

@@ -27,7 +27,7 @@ from django.db import connections
 from sagas import catalog, leases
 from sagas.clock import Clock, SystemClock
 from sagas.databases import mended
-from sagas.decider import Call, key_of, settle_open
+from sagas.decider import Call, key_of
 from sagas.engines.copies import Copy
 from sagas.engines.jobs import Do, Job, Json, call_from_json, job_from_json
 from sagas.engines.told import definition_to_json
@@ -46,6 +46,7 @@ from sagas.recovery import (
     missing_effects,
     recovery_entries,
 )
+from sagas.reports import unheard
 from sagas.services.unlocked import seen_from_json
 from sagas.stranded import strand
 
@@ -183,8 +184,7 @@ class Desk:
         await copy.append(
             [taken, *missing_effects(copy.definition, copy.states, copy.entries, rows)], f"{job.id}:again"
         )
-        unknown = settle_open(copy.states[job.saga], UNRECORDED)
-        return {"heard": next(e for e in unknown if (e.step, e.op) == (call.step, call.op)).to_json()}
+        return {"heard": unheard(copy.states[job.saga], call, UNRECORDED).to_json()}
 
     async def _settle(self, copy: Copy, job: Job) -> dict[str, Any]:
         heard = await copy.wire.settle(copy.states[job.saga], job.what["step"], job.what["key"])

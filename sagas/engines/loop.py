@@ -34,6 +34,7 @@ from sagas.engines.places import Hold, Place, Turn, is_parked, settle_wait_ms
 from sagas.engines.told import asked_from_json, told_from_json
 from sagas.entries import Entry, Kind, Lane, Op, entry_from_json
 from sagas.gate import Gate
+from sagas.operators import FAIL
 from sagas.pausing import pause_after
 from sagas.schedule import schedule_of
 from sagas.state import AT_REST, SagaState, evolve
@@ -75,7 +76,7 @@ class Loop:
     @property
     def until(self) -> int | None:
         """When to think again although nothing has happened, or None."""
-        times = [place.until for place in self._places.values() if place.until is not None and not place.is_out]
+        times = [place.until for place in self._places.values() if place.until is not None and not place.job]
         return min(times, default=None)
 
     def ask(self, command: Json) -> None:
@@ -100,8 +101,10 @@ class Loop:
         del self._jobs[job.id]
         self._learn(answer)
         place = self._places.get(job.saga)
+        if place is not None and place.job != job.id:
+            return  # nobody waits for this answer any more
         if place is not None:
-            place.is_out = False
+            place.job = ""
         match job.do:
             case Do.APPEND:
                 self._durable_count = job.what["count"]
@@ -123,7 +126,7 @@ class Loop:
     def _go(self, saga: str, now: int) -> None:
         place = self._places[saga]
         place.until = None
-        if place.is_out or (self.states[saga].phase in AT_REST and place.move is None):
+        if place.job or (self.states[saga].phase in AT_REST and place.move is None):
             return
         if now < place.again_at:
             place.until = place.again_at
@@ -248,7 +251,7 @@ class Loop:
         self._jobs[job.id] = job
         self._new.append(job)
         if place is not None:
-            place.is_out = True
+            place.job = job.id
 
     def _put(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
@@ -258,6 +261,8 @@ class Loop:
             self._is_swept = self._is_swept and self._has_ended
             if entry.saga in self._places:
                 self._places[entry.saga].mark = self._put_count
+                if entry.kind is Kind.OPERATOR_ACTED and entry.detail["action"] == FAIL:
+                    self._places[entry.saga].abandon()
             self._fold(entry)
         self._schedule.changed()
 

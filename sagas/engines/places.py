@@ -27,17 +27,21 @@ class Hold:
 class Place:
     """Where one saga stands between two thoughts.
 
-    `move` waits until entry number `mark` of this loop is durable, or for others; `is_out` while a job
-    of it is under way. `seen` is what was looked at for `move`, None before the look.
+    `move` waits until entry number `mark` of this loop is durable, or for others; `job` is the one under
+    way for it, or "". `seen` is what was looked at for `move`, None before the look.
     """
 
     move: Move | Turn | Hold | None = None
     mark: int = 0
-    is_out: bool = False
+    job: str = ""
     seen: Json | None = None
     until: int | None = None
     unanswered: int = 0
     again_at: int = 0
+
+    def abandon(self) -> None:
+        """Wait no longer for the job under way."""
+        self.job, self.move, self.seen = "", None, None
 
 
 def settle_wait_ms(unanswered: int) -> int:

@@ -136,7 +136,7 @@ _LENGTHS = st.sampled_from(
 def requests(run: str) -> st.SearchStrategy[Raw]:
     """Return requests of the API, and near it, of every shape."""
     posts = ["/api/runs", "/api/scenarios", f"/api/runs/{run}/fork", f"/api/runs/{run}/pause"]
-    posts += [f"/api/sagas/{run}-1/{act}" for act in ("retry", "resolve", "release")]
+    posts += [f"/api/sagas/{run}-1/{act}" for act in ("retry", "resolve", "fail", "release")]
     paths = [*posts, *posts, *posts, f"/api/runs/{run}", f"/api/runs/{run}/journal?after=%00", "/api/", "/api/nothing"]
     paths += [
         f"/api/runs/{run}/scenes?saga=%00&after=-1",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sagas.decider import Call, Rest, Settle, Wait, decide
-from sagas.entries import Entry, Kind
+from sagas.entries import Entry, Kind, Op
 from sagas.state import Phase
 from tests.builders import (
+    ACTION,
     COMPENSATION,
     NOW,
     ORDER,
+    TRIP,
     after,
     called,
     done,
@@ -180,3 +184,30 @@ def test_rule_30_a_saga_that_waits_for_a_person_keeps_what_it_holds(
     entries: list[Entry], interruption: list[Entry]
 ) -> None:
     assert after(*entries, *interruption, now=DEADLINE + 10**9) == ([], Rest())
+
+
+def given_up(step: str, n: int = 1, op: Op = ACTION) -> list[Entry]:
+    return [replace(operator("fail"), step=step, op=op), unknown(step, n, op)]
+
+
+def test_rule_34_a_step_that_is_failed_while_it_runs_counts_as_unknown_and_is_undone_first() -> None:
+    facts, move = after(started(), *done(FIRST, SECOND), called(THIRD), *given_up(THIRD))
+    assert facts[0].detail["cause"]["outcome"] == "unknown"
+    assert [e.step for e in facts if e.kind is Kind.COMPENSATION_OWED] == [THIRD, SECOND, FIRST]
+    assert (move.step, move.op) == (THIRD, COMPENSATION)
+
+
+def test_a_compensation_that_is_failed_waits_for_a_person_who_may_grant_it_a_fresh_budget() -> None:
+    history = [*UNWINDING, called(SECOND, 1, COMPENSATION), *given_up(SECOND, 1, COMPENSATION)]
+    facts, move = after(*history)
+    assert (kinds(facts), move) == (["saga-needs-operator"], Rest())
+    again, call = after(*history, *facts, operator("retry"))
+    assert (kinds(again), call.attempt) == (["attempt-started"], 2)
+
+
+@pytest.mark.parametrize(("n", "reason"), [(2, "whether the point of no return was passed"), (3, "after the point")])
+def test_from_the_point_of_no_return_on_a_failed_step_is_a_persons_to_decide_upon(n: int, reason: str) -> None:
+    steps = names(TRIP)
+    facts, move = after(started(TRIP), *done(*steps[:n]), called(steps[n]), *given_up(steps[n]), definition=TRIP)
+    assert (kinds(facts), move) == (["saga-needs-operator"], Rest())
+    assert reason in facts[0].detail["reason"]

@@ -42,6 +42,22 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
             answer=problem("evidence", "is missing"),
         ),
     ),
+    "POST /api/sagas/{id}/fail": (
+        Example(
+            name="a saga of which no call is under way",
+            id=f"{RUN}-1",
+            body={"who": "ada", "why": "the bank does not answer"},
+            status=409,
+            answer=problem("id", "a fail makes no sense: completed"),
+        ),
+        Example(
+            name="without a reason",
+            id=f"{RUN}-1",
+            body={"who": "ada"},
+            status=422,
+            answer=problem("why", "is missing"),
+        ),
+    ),
     "POST /api/sagas/{id}/release": (
         Example(
             name="by force",

@@ -1,0 +1,165 @@
+"""A named person waits no longer for a call: it counts as unknown, and what comes of it later changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from playground.sentences import sentence
+from sagas.entries import Entry, Kind, Lane, Op
+from sagas.errors import CommandIncomplete, CommandRefused, RunUnknown
+from sagas.models import Run
+from sagas.runs import create_run, fail_step
+from tests.engine import Finished, drive, fault, finish, read, scenario, until, working
+from tests.inline import create, desks, execute
+from tests.integration.admin import client_of
+from tests.meddled import PATIENCE, Door, with_one
+
+pytestmark = pytest.mark.usefixtures("engine_databases")
+
+SAID = {"who": "ann", "why": "the bank does not answer"}
+TURN = fault("book-delivery", "decline")
+
+
+async def _here(run: Run, door: Door, act: Callable[[], None]) -> None:
+    async with working(services=with_one(door)) as (_, _, wait):
+        await asyncio.to_thread(act)
+        await wait([run.pk])
+
+
+async def _elsewhere(run: Run, door: Door, act: Callable[[], None]) -> None:
+    async with desks(services=with_one(door)) as (desk,):
+        await asyncio.gather(execute(desk, run.pk), asyncio.to_thread(act))
+
+
+ENGINES = {"built-in": (create_run, _here), "elsewhere": (create, _elsewhere)}
+
+
+@pytest.fixture(params=ENGINES)
+def fail_at(request: pytest.FixtureRequest) -> Callable[..., Finished]:
+    """Return what fails the step of the call that stands at a door, and opens it once the saga has gone on."""
+    make, drive_it = ENGINES[request.param]
+
+    def failed(door: Door, goes_on: Kind, *faults: dict[str, Any]) -> Finished:
+        run = make(scenario(*faults, timeout_ms=60_000))
+
+        def act() -> None:
+            assert door.entered.wait(PATIENCE)
+            fail_step(f"{run.pk}-1", **SAID)
+            until(run.pk, lambda entries: any(e.kind is goes_on for e in entries))
+            door.open.set()
+
+        try:
+            asyncio.run(drive_it(run, door, act))
+        finally:
+            door.open.set()
+            door.close()
+        return read(run.pk)
+
+    return failed
+
+
+def _from_the_act(done: Finished) -> list[Entry]:
+    (acted,) = done.kinds(Kind.OPERATOR_ACTED)
+    return [e for e in done.entries if e.seq >= acted.seq]
+
+
+def test_rule_34_failing_a_running_step_counts_as_unknown_and_is_undone(fail_at: Callable[..., Finished]) -> None:
+    done = fail_at(Door("payments"), Kind.SAGA_COMPENSATING)
+    acted, unknown, turned = _from_the_act(done)[:3]
+    assert (acted.lane, acted.step, acted.op) == (Lane.OBSERVER, "charge-payment", Op.ACTION)
+    assert {name: acted.detail[name] for name in ("action", *SAID)} == {"action": "fail", **SAID}
+    assert acted.detail["saw"] > 0
+    assert (unknown.kind, unknown.step, unknown.attempt) == (Kind.ATTEMPT_UNKNOWN, "charge-payment", 1)
+    assert unknown.detail["reason"] == "ann gave up waiting for an answer"
+    assert (turned.kind, turned.detail["cause"]["outcome"]) == (Kind.SAGA_COMPENSATING, "unknown")
+    tried = [(e.step, e.op) for e in done.kinds(Kind.ATTEMPT_STARTED)]
+    assert tried.count(("charge-payment", Op.ACTION)) == 1, "whatever is left of its budget"
+    assert tried[3:] == [(s, Op.COMPENSATION) for s in ("charge-payment", "create-order", "reserve-inventory")]
+    assert done.states == ["compensated"]
+    facts = done.facts()
+    assert (facts["charges"], facts["charged"], facts["units_held"], facts["pending"]) == (1, facts["refunded"], 0, 0)
+
+
+def test_a_compensation_that_is_failed_waits_for_a_person(fail_at: Callable[..., Finished]) -> None:
+    done = fail_at(Door("payments", Op.COMPENSATION), Kind.SAGA_NEEDS_OPERATOR, TURN)
+    kinds = [e.kind for e in _from_the_act(done) if e.lane is not Lane.SERVICE]
+    assert kinds[:3] == [Kind.OPERATOR_ACTED, Kind.ATTEMPT_UNKNOWN, Kind.SAGA_NEEDS_OPERATOR]
+    assert done.states == ["needs-operator"]
+    assert done.sagas[0].alerts.get().step == "charge-payment"
+    facts = done.facts()
+    assert facts["charged"] == facts["refunded"], "the call that nobody waited for has done its work meanwhile"
+
+
+def test_what_awaits_no_answer_cannot_be_failed() -> None:
+    (over,) = drive(scenario())
+    saga = over.sagas[0].pk
+    for missing in SAID:
+        with pytest.raises(CommandIncomplete, match=missing):
+            fail_step(saga, **{**SAID, missing: " "})
+    with pytest.raises(RunUnknown):
+        fail_step("nobody-1", **SAID)
+    with pytest.raises(CommandRefused, match="makes sense"):
+        fail_step(saga, **SAID)
+    run = create_run(scenario(mode="choreography"))
+    with pytest.raises(CommandRefused, match="nobody drives"):
+        fail_step(f"{run.pk}-1", **SAID)
+    finish(run)
+
+
+def _while_at_the_door(act: Callable[[str], None]) -> Finished:
+    """Return a run that came to its end after something was asked of its saga in mid-call."""
+    run, door = create_run(scenario(timeout_ms=60_000)), Door("payments")
+
+    def ask() -> None:
+        assert door.entered.wait(PATIENCE)
+        act(f"{run.pk}-1")
+        door.open.set()
+
+    try:
+        asyncio.run(_here(run, door, ask))
+    finally:
+        door.open.set()
+        door.close()
+    return read(run.pk)
+
+
+def test_the_api_fails_a_step() -> None:
+    client, answers = Client(enforce_csrf_checks=True), list[Any]()
+
+    def ask(saga: str) -> None:
+        for body in ({"who": "ann"}, SAID, SAID):
+            answers.append(client.post(f"/api/sagas/{saga}/fail", body, content_type="application/json"))
+
+    done = _while_at_the_door(ask)
+    assert [answer.status_code for answer in answers] == [422, 202, 409]
+    assert [error["field"] for error in answers[0].json()["errors"]] == ["why"]
+    assert done.states == ["compensated"]
+    (acted,) = done.kinds(Kind.OPERATOR_ACTED)
+    assert sentence(acted) == (
+        "ann waits no longer for charge-payment: nobody knows what it did, and it counts as failed."
+    )
+
+
+def test_the_admin_offers_it_at_the_step_that_is_under_way() -> None:
+    ada, pages = client_of("ada", "view_run", "view_saga", "operate_saga"), list[str]()
+
+    def ask(saga: str) -> None:
+        pages.append(ada.get(f"/admin/sagas/saga/{saga}/change/").content.decode())
+        form = f"/admin/sagas/saga/{saga}/act/fail/"
+        saw = Run.objects.get(pk=saga.rpartition("-")[0]).last_seq
+        assert f'href="{form}?saw={saw}"' in pages[0]
+        assert "will be refused" not in ada.get(f"{form}?saw={saw}").content.decode()
+        assert ada.post(form, {"why": SAID["why"], "saw": saw}).status_code == 302
+
+    done = _while_at_the_door(ask)
+    assert pages[0].count("Fail the step") == 1
+    assert done.states == ["compensated"]
+    (acted,) = done.kinds(Kind.OPERATOR_ACTED)
+    assert (acted.detail["who"], acted.detail["why"]) == ("ada", SAID["why"])
+    page = ada.get(f"/admin/sagas/saga/{done.sagas[0].pk}/change/").content.decode()
+    assert "Fail the step" not in page
