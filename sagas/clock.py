@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, Protocol, TypeVar
 
@@ -38,6 +38,36 @@ class SystemClock:
     async def first(self, task: asyncio.Task[T], ms: int) -> bool:
         done, _ = await asyncio.wait({task}, timeout=ms / 1000)
         return bool(done)
+
+
+class SharedClock(SystemClock):
+    """The machine's own clock, put right by one that all machines ask. Until then, and where there is none, its own."""
+
+    def __init__(self) -> None:
+        self._behind_ms = 0
+
+    def machine(self) -> int:
+        """Return what the machine's own clock says."""
+        return super().now()
+
+    def now(self) -> int:
+        return self.machine() + self._behind_ms
+
+    def put_right(self, ask: Callable[[], int | None]) -> int:
+        """Go by what `ask` returns from now on; return by how many milliseconds this clock was moved.
+
+        It stays as it is while the other one could be right, which spoke at some moment of the asking.
+        """
+        before = self.machine()
+        shared = ask()
+        after = self.machine()
+        if shared is None:
+            return 0
+        moved = shared - (before + after) // 2 - self._behind_ms
+        if abs(moved) <= after - before:
+            return 0
+        self._behind_ms += moved
+        return moved
 
 
 async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:

@@ -58,6 +58,15 @@ def mended(work: Callable[[], T]) -> T:
     return work()
 
 
+def clock_ms() -> int | None:
+    """Return the time of the default database's server, in milliseconds since the epoch; None where it is this machine."""
+    if connections["default"].vendor != "postgresql":
+        return None
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+        return int(cursor.fetchone()[0])
+
+
 def ensure_schemas() -> list[str]:
     """Return the PostgreSQL schemas that the services live in, each made if it was missing.
 

@@ -25,9 +25,9 @@ from django.db import Error as DatabaseFailed
 from django.db import connections
 
 from sagas import acting, alerts, bells, catalog, house, leases, runs
-from sagas.clock import Clock, SystemClock, cancel_and_wait, spawn
+from sagas.clock import Clock, SharedClock, cancel_and_wait, spawn
 from sagas.crew import Crew
-from sagas.databases import mended
+from sagas.databases import clock_ms, mended
 from sagas.drivers import Driver, driver_for
 from sagas.entries import Entry, Kind, Lane
 from sagas.errors import DefinitionUnknown, LeaseLost
@@ -78,7 +78,7 @@ class Worker:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._journal, self._pace, self._only = journal, (pace := pace or Pace()), only
         self._crew = Crew(self.owner, lease_ms=pace.lease_ms, poll_ms=pace.poll_ms, strand_ms=pace.strand_ms)
-        self._clock = clock or SystemClock()
+        self._clock = clock or SharedClock()
         self._ports = Ports(
             journal=journal, services=services, clock=self._clock, owner=self.owner, subscriptions=subscriptions
         )
@@ -279,14 +279,19 @@ class Worker:
                     held[run].cancel()
 
     async def _meet(self) -> None:
-        """Say that this worker is alive, unless it is there for one run only, and hear of the others."""
+        """Say that this worker is alive, unless it is there for one run only, and hear of the others and of the time."""
         try:
+            await self._in_database(self._set_clock)
             if self._only:
                 await self._in_database(self._crew.hear, self._clock.now())
             else:
                 await self._in_database(self._crew.say, self._clock.now(), len(self._driving))
         except DatabaseFailed as error:
             logger.error("worker.not-announced: %s", error, extra={"worker": self.owner})
+
+    def _set_clock(self) -> None:
+        if isinstance(self._clock, SharedClock) and (moved := self._clock.put_right(clock_ms)):
+            logger.warning("worker.clock-moved by %d ms: it goes by the database's", moved)
 
     async def _meet_forever(self) -> None:
         while True:

@@ -15,6 +15,7 @@ from tests.yard import LEASE_SECONDS, Hand, Yard, until
 NO_ROOM = 4096  # bytes that a file of a process may have: no page fits into a write-ahead log of that size
 UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 FIRST_IS_DECLINED = [{"step": "reserve-inventory", "kind": "decline"}]
+A_DAY_MS = 86_400_000
 SLOW = {"latency_ms": 100, "timeout_ms": 10_000, "retry": {"initial_ms": 20}, "compensation_retry": {"initial_ms": 20}}
 
 
@@ -69,6 +70,23 @@ def jumped(yard: Yard, number: int, jumps: int, seed: int) -> int:
 
 def test_clocks_that_jump_by_hours_break_no_rule(sqlite_yard: Yard) -> None:
     assert jumped(sqlite_yard, 4, 4, 1) > 0
+
+
+def test_a_worker_whose_machine_is_a_day_ahead_goes_by_the_databases_clock(postgres_yard: Yard) -> None:
+    run = postgres_yard.create({**SLOW, **SCENARIOS["undone"]})
+    with Hand(postgres_yard, "-m", "tests.jumpy", "ahead", str(A_DAY_MS)) as fast:
+        until(lambda: last_seq(run) >= 5, lambda: fast.output)
+        assert fast.said("worker.clock-moved by -86"), fast.output
+        fast.kill()
+    assert Run.objects.get(pk=run).state == Run.State.RUNNING
+    with Hand(postgres_yard) as worker:
+        postgres_yard.until_finished([run])
+        worker.stop()
+    assert postgres_yard.violations(run) == []
+    row = Run.objects.get(pk=run)
+    assert row.lease_epoch > 1, "another one took it over, well within a day"
+    ats = list(JournalEntry.objects.filter(run=run).order_by("seq").values_list("at_ms", flat=True))
+    assert max(ats) - min(ats) < A_DAY_MS // 2, "all machines tell the same time"
 
 
 @pytest.mark.torture
