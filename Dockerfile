@@ -2,9 +2,10 @@
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /app
-RUN python -m venv /venv
+RUN python -m venv --without-pip /venv
 COPY requirements-run.lock ./
-RUN /venv/bin/pip install --quiet --require-hashes --requirement requirements-run.lock
+RUN python -m pip --python /venv/bin/python install --quiet --require-hashes --requirement requirements-run.lock \
+    && find /venv/lib/*/site-packages/twisted -type d -name test -prune -exec rm -r {} +
 COPY . ./
 RUN SAGA_DATA=/tmp/build SAGA_STATIC=/app/collected /venv/bin/python manage.py collectstatic --noinput --verbosity 0 \
     && /venv/bin/python -m compileall -q sagas playground
