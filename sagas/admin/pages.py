@@ -126,18 +126,20 @@ def _commands(run: Run, saga: Saga | None) -> Any:
 
 
 def _saga(saga: Saga, steps: Sequence[Step]) -> dict[str, Any]:
+    under_way = {s.name for s in steps if s.state == "running" or s.compensation_state == "compensating"}
     return {
         "row": saga,
         "url": links.saga_page(saga.pk),
         "state": words.chip(saga.state),
         "cause": words.cause(saga.cause),
         "owed": owed(saga, steps) if saga.state not in ("completed", "compensated") else [],
+        "is_under_way": bool(under_way),
         "steps": [
             {
                 "row": step,
                 "state": words.chip(step.state),
                 "back": words.chip(step.compensation_state),
-                "is_under_way": step.state == "running" or step.compensation_state == "compensating",
+                "is_under_way": step.name in under_way,
             }
             for step in steps
         ],
