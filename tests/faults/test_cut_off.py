@@ -19,10 +19,10 @@ from tests.yard import Hand, Yard, until
 SLOWER = {"latency_ms": 30, "timeout_ms": 4000, "retry": {"initial_ms": 20}, "compensation_retry": {"initial_ms": 20}}
 
 
-def crowd(yard: Yard, number: int) -> list[str]:
+def crowd(yard: Yard, number: int, **fields: object) -> list[str]:
     """Return new runs, of every scenario in turn."""
     kinds = list(SCENARIOS.values())
-    return [yard.create({**SLOWER, **kinds[n % len(kinds)]}) for n in range(number)]
+    return [yard.create({**SLOWER, **kinds[n % len(kinds)], **fields}) for n in range(number)]
 
 
 def moving(runs: list[str]) -> int:
