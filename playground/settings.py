@@ -90,6 +90,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "playground.machines.ForMachines",
     "playground.refusals.Tls",
     "django.middleware.security.SecurityMiddleware",
     "playground.api.refusals.RefusalsInJson",
