@@ -1,14 +1,34 @@
-"""What the views share: addresses, and what a page offers to take away."""
+"""What the views share: what is not here, addresses, and what a page offers to take away."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
+from django.http import Http404
 from django.urls import reverse
 
+from playground.found import Found, find
 from playground.scenario import Scenario
 from playground.typing import Request
+from sagas.errors import DefinitionUnknown, RunUnknown
+
+
+@contextmanager
+def or_404() -> Iterator[None]:
+    """Answer 404, with the reason, where a run, a saga of it or its definition is not here."""
+    try:
+        yield
+    except (RunUnknown, DefinitionUnknown) as error:
+        raise Http404(str(error)) from None
+
+
+def find_or_404(run_id: str, saga_id: str = "") -> Found:
+    """Return what `found.find` returns. Raises Http404."""
+    with or_404():
+        return find(run_id, saga_id)
 
 
 def address(route: str, query: str, *runs: str) -> str:

@@ -14,7 +14,7 @@ from playground import card, links, subjects
 from playground.links import LinkUnknown
 from playground.scenario import ScenarioInvalid
 from playground.subjects import Subject
-from sagas.errors import RunUnknown
+from playground.views.base import or_404
 
 MINUTE, YEAR = 60, 31_536_000  # seconds
 
@@ -27,10 +27,8 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
     at = request.GET.get("at", "")
     if at and not SEQ.fullmatch(at):
         return _refused(f"at: {at[:20]!r} is no number of a journal entry")
-    try:
+    with or_404():
         subject = subjects.of_run(run_id, saga_id=request.GET.get("saga", ""), at=int(at) if at else None)
-    except RunUnknown as error:
-        raise Http404(str(error)) from None
     return _card(request, subject, YEAR if at else MINUTE)
 
 
