@@ -37,6 +37,7 @@ SERVICES = ("inventory", "orders", "payments", "warehouse", "delivery", "flights
 SAGA_DATA = folder(Path(os.environ.get("SAGA_DATA") or BASE_DIR / "var").resolve())
 SAGA_PUBLIC = flag("SAGA_PUBLIC")
 SAGA_KEEP_SECONDS = age("SAGA_KEEP", "7d")  # after which a public site drops a finished run
+SAGA_LIMITS_TIMES = whole("SAGA_LIMITS_TIMES", 1, 1)  # so many times the limits of all visitors together
 SAGA_TRUSTED_PROXIES = networks("SAGA_TRUSTED_PROXIES")  # whose X-Forwarded-For and -Proto are believed
 # Who drives new runs: an engine elsewhere (`sagas.engines`), or "", this project's own workers (`builtin`).
 SAGA_ENGINE = engine("SAGA_ENGINE", "temporal", "durable")

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from playground import card, links, subjects
 from playground.links import LinkUnknown
+from playground.reads import counted
 from playground.scenario import ScenarioInvalid
 from playground.subjects import Subject
 from playground.views.base import or_404
@@ -22,6 +23,7 @@ SEQ = re.compile(r"[0-9]{1,9}")
 
 
 @require_safe
+@counted
 def run(request: HttpRequest, run_id: str) -> HttpResponse:
     """Return the card of a run as it stands, or as it was after entry `at`."""
     at = request.GET.get("at", "")
@@ -33,6 +35,7 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
 
 
 @require_safe
+@counted
 def lab(request: HttpRequest) -> HttpResponse:
     """Return the card of a scenario in the lab's address."""
     try:
@@ -43,6 +46,7 @@ def lab(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@counted
 def short(request: HttpRequest, slug: str) -> HttpResponse:
     """Return the card of the scenario that is kept under a short link."""
     try:

@@ -14,6 +14,7 @@ from playground.api.wire import problem, reply
 from playground.imports import PLATFORMS, History, HistoryInvalid, read
 from playground.imports import scenes as told
 from playground.imports.scribe import SAGA
+from playground.reads import counted
 from playground.replays import SPEEDS
 from playground.scenario_errors import FieldError
 from playground.typing import Request
@@ -59,6 +60,7 @@ def page(request: Request, import_id: str) -> HttpResponse:
 
 
 @require_safe
+@counted
 def scenes(request: Request, import_id: str) -> HttpResponse:
     """At most `limit` frames after `after`, as a run's own are read from the API."""
     history = _find(import_id)
