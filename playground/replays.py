@@ -19,6 +19,7 @@ from sagas import journal
 from sagas.models import Run
 
 SPEEDS = (("0.5", "½"), ("1", "1"), ("2", "2"), ("4", "4"))
+MAX_DIGITS = 10
 FORKS_SHOWN = 5
 EXPORTS = ("journal", "mermaid", "otlp", "jaeger", "pytest")
 EXPORTS_DRIVEN = ("asl", "temporal", "durable")  # for drivers elsewhere: where nobody drives there is nothing to write
@@ -41,16 +42,36 @@ def reading(one: Found) -> Reading:
 def asked(one: Found, at: str | None, speed: str | None) -> Moment:
     """Return the moment that an address asks for; what it asks wrongly is left at the newest entry, at single speed."""
     head = one.run.last_seq
-    if speed is not None and speed not in dict(SPEEDS):
-        return Moment(error={"field": "speed", "message": f"must be one of {', '.join(dict(SPEEDS))}"})
+    if speed is not None and (wrong := wrong_speed(speed)):
+        return Moment(error=wrong)
     if at is None:
         return Moment(speed=speed or "1")
-    if not (at.isascii() and at.isdigit() and len(at) < 10 and int(at) >= 1):
-        return Moment(error={"field": "at", "message": "must be the number of an entry: 1, 2, 3 …"})
-    if int(at) > head:
-        has = f"has {head} entries" if head != 1 else "has one entry"
-        return Moment(error={"field": "at", "message": f"the journal {has} so far, and no entry {int(at)}"})
+    has = f"the journal has {head} entries so far" if head != 1 else "the journal has one entry so far"
+    if wrong := wrong_entry(at, head, has):
+        return Moment(error=wrong)
     return Moment(int(at), speed or "1")
+
+
+def wrong_speed(speed: str) -> FieldError | None:
+    """Return what is wrong with a speed that an address asks for."""
+    return None if speed in dict(SPEEDS) else {"field": "speed", "message": f"must be one of {', '.join(dict(SPEEDS))}"}
+
+
+def wrong_entry(at: str, head: int, has: str) -> FieldError | None:
+    """Return what is wrong with the number of an entry; `has` says how many there are, which is `head`."""
+    if number(at) < 1:
+        return {"field": "at", "message": "must be the number of an entry: 1, 2, 3 …"}
+    return {"field": "at", "message": f"{has}, and no entry {number(at)}"} if number(at) > head else None
+
+
+def number(text: str) -> int:
+    """Return a whole number of an address, -1 for what is none or has ten digits or more."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < MAX_DIGITS else -1
+
+
+def wish(at: int, head: int, speed: str) -> dict[str, Any]:
+    """Return the variables of the moment that a page shows: entry `at` of `head`."""
+    return {"at": at, "head": head, "back": at < head, "speed": speed, "speeds": SPEEDS}
 
 
 def page(one: Found, moment: Moment) -> dict[str, Any]:
@@ -75,7 +96,8 @@ def page(one: Found, moment: Moment) -> dict[str, Any]:
         "replay": {
             **_addresses(one),
             "trace": trace_address(one.run.pk),
-            **_wish(moment, scene["seq"], head),
+            **wish(scene["seq"], head, moment.speed),
+            "error": moment.error,
             "origin": _origin(one.run),
             "forks": _forks(one.run),
         },
@@ -96,11 +118,6 @@ def panels(one: Found) -> dict[str, Any]:
         read.add(entry)
     title = one.fold().scene()["orch"]["title"].lower()
     return {"panels": {**read.view(read.seq), "driver": title}, "replay": _addresses(one)}
-
-
-def _wish(moment: Moment, at: int, head: int) -> dict[str, Any]:
-    back = moment.at is not None and moment.at < head
-    return {"at": at, "head": head, "back": back, "speed": moment.speed, "speeds": SPEEDS, "error": moment.error}
 
 
 def _addresses(one: Found) -> dict[str, Any]:
