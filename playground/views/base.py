@@ -10,9 +10,11 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 from django.http import Http404
 from django.urls import reverse
 
+from playground.export.scenarios import ORCHESTRATED
 from playground.found import Found, find
 from playground.scenario import Scenario
 from playground.typing import Request
+from sagas import catalog
 from sagas.errors import DefinitionUnknown, RunUnknown
 
 
@@ -41,14 +43,19 @@ def address(route: str, query: str, *runs: str) -> str:
 def share(*scenarios: tuple[str, Scenario]) -> dict[str, Any]:
     """Return the template variable `share`: what each (label, scenario) needs to be opened in the lab, or linked to.
 
-    Without a label there is a short link alone.
+    Without a label there is a short link alone. `ways` is where its projects for other platforms are, "" without any.
     """
     return {"links": [{"label": label, **_link(scenario)} for label, scenario in scenarios]}
 
 
 def _link(scenario: Scenario) -> dict[str, str]:
     query = scenario.query()
-    return {"url": f"{reverse('lab')}?{query}" if query else reverse("lab"), "query": query}
+    return {"url": address("lab", query), "query": query, "ways": _ways(scenario, query)}
+
+
+def _ways(scenario: Scenario, query: str) -> str:
+    drivable = scenario.mode == ORCHESTRATED and scenario.saga in catalog.DEMOS
+    return f"{address('takeaways', query)}#platforms" if drivable else ""
 
 
 def from_home(request: Request) -> bool:
