@@ -1,4 +1,4 @@
-# The playground and its workers in one image: `web` serves, `work` drives runs, `manage` runs any command.
+# The playground and its workers in one image: by itself it does all in one process, and compose.yaml says what each container does.
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /app

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
+
+from django.conf import settings
+
+from playground.visitors import Asgi
 
 MAX_BODY = 64 * 1024  # bytes
 TOO_LARGE = f"a body holds at most {MAX_BODY} bytes"
 
 IN_JSON = ("/api/", "/services/")  # addresses whose refusals are JSON
 
-MAX_HISTORY = 512 * 1024  # bytes of a form with a history in it, which is somebody else's and as long as it is
-HISTORIES = "/import/"
-
-Asgi = Callable[[Any, Any, Any], Awaitable[Any]]
+HISTORIES = "/import/"  # a form with a history in it, which is somebody else's and as long as it is
 
 
 class Bounded:
@@ -43,7 +43,7 @@ class Bounded:
 
 def most_at(path: str) -> int:
     """Return how many bytes a body for this address may have."""
-    return MAX_HISTORY if path == HISTORIES else MAX_BODY
+    return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE) if path == HISTORIES else MAX_BODY
 
 
 def _announced(scope: Any) -> int:

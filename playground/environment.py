@@ -42,11 +42,11 @@ def engine(name: str, *elsewhere: str) -> str:
     return "" if value == "builtin" else value
 
 
-def whole(name: str, default: int) -> int:
-    """Return a variable as a whole number from 0. Raises ImproperlyConfigured when it is none."""
+def whole(name: str, default: int, least: int = 0) -> int:
+    """Return a variable as a whole number from `least`. Raises ImproperlyConfigured when it is none."""
     text = os.environ.get(name) or str(default)
-    if not re.fullmatch(r"\d{1,9}", text):
-        raise ImproperlyConfigured(f"{name} must be a whole number, not {text!r}")
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < least:
+        raise ImproperlyConfigured(f"{name} must be a whole number from {least}, not {text!r}")
     return int(text)
 
 

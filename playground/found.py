@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from playground.scene import Fold
 from sagas import catalog
+from sagas.definition import SagaDefinition
 from sagas.errors import RunUnknown
 from sagas.models import Run, Saga
-from sagas.plan import plan_from_json
+from sagas.plan import RunPlan, plan_from_json
 
 
-class Found(NamedTuple):
-    """A run, and the one of its sagas that it is seen from."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A run, the one of its sagas that it is seen from, and what both were told to do."""
 
     run: Run
     saga: Saga
+    plan: RunPlan
+    definition: SagaDefinition
 
     def fold(self) -> Fold:
-        """Return the fold of this run's entries, as they are seen from this saga."""
-        plan = plan_from_json(self.run.scenario)
-        return Fold(plan, catalog.definition(self.run.definition, self.run.version), self.saga.pk)
+        """Return the empty fold of this run's entries, as they are seen from this saga."""
+        return Fold(self.plan, self.definition, self.saga.pk)
 
 
 def find(run_id: str, saga_id: str = "") -> Found:
-    """Return a run and one of its sagas, by default the first.
+    """Return a run seen from one of its sagas, by default the first.
 
-    Raises RunUnknown for an id that is no run, or a saga that is not of this run.
+    Raises RunUnknown for an id that is no run, or a saga that is not of this run; DefinitionUnknown for a
+    run whose definition this process does not have.
     """
     run = Run.objects.filter(pk=run_id).first()
     if run is None:
@@ -35,4 +39,4 @@ def find(run_id: str, saga_id: str = "") -> Found:
     saga = sagas.filter(pk=saga_id).first() if saga_id else sagas.first()
     if saga is None:
         raise RunUnknown("saga", saga_id)
-    return Found(run, saga)
+    return Found(run, saga, plan_from_json(run.scenario), catalog.definition(run.definition, run.version))

@@ -51,7 +51,7 @@ async def tidy() -> int:
     while count := await asyncio.to_thread(_in_thread, dropping):
         dropped += count
         await asyncio.sleep(REST_SECONDS)
-    await asyncio.to_thread(_resume_all)
+    await asyncio.to_thread(_resume_in_thread)
     if dropped:
         logger.info("house.pruned", extra={"runs": dropped})
     return dropped
@@ -67,6 +67,13 @@ def drop(finished_before_ms: int, batch: int = RUNS_AT_A_TIME) -> Iterator[int]:
     ApiAnswer.objects.filter(created_at__lt=datetime.fromtimestamp(finished_before_ms / 1000, UTC)).delete()
 
 
+def resume_old() -> int:
+    """Ask runs that are old and paused, a hundred at the most, to go on; return how many were asked."""
+    old = timezone.now() - timedelta(hours=PAUSED_HOURS)
+    paused = Run.objects.filter(state=Run.State.RUNNING, paused=True, pruning=False, created_at__lt=old)
+    return sum([_resume(run) for run in paused.values_list("pk", flat=True)[:PAUSED_AT_A_TIME]])
+
+
 def _in_thread(dropping: Iterator[int]) -> int:
     try:
         return next(dropping, 0)
@@ -74,18 +81,17 @@ def _in_thread(dropping: Iterator[int]) -> int:
         connections.close_all()
 
 
-def _resume_all() -> None:
+def _resume_in_thread() -> None:
     try:
-        old = timezone.now() - timedelta(hours=PAUSED_HOURS)
-        paused = Run.objects.filter(state=Run.State.RUNNING, paused=True, pruning=False, created_at__lt=old)
-        for run in list(paused.values_list("pk", flat=True)[:PAUSED_AT_A_TIME]):
-            _resume(run)
+        resume_old()
     finally:
         connections.close_all()
 
 
-def _resume(run: str) -> None:
+def _resume(run: str) -> bool:
     try:
         ask_run(run, RESUME, who=HOUSE, why=f"paused, and older than {PAUSED_HOURS} hours")
     except (CommandRefused, RunUnknown) as error:
         logger.info("house.not-resumed", extra={"run": run, "why": str(error)})
+        return False
+    return True

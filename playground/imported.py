@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from datetime import UTC, datetime
 
 from playground.imports import History
 from playground.imports.history import from_json
 from playground.models import ImportedHistory
-from sagas.runs import ID_LENGTH, ID_LETTERS
+from sagas.runs import id_of
 
 
 def name_of(history: History) -> str:
     """Return the id of a history: the same one has the same id, whoever opens it."""
-    text = json.dumps(history.to_json(), sort_keys=True, separators=(",", ":"))
-    number = int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
-    letters = []
-    for _ in range(ID_LENGTH):
-        number, digit = divmod(number, len(ID_LETTERS))
-        letters.append(ID_LETTERS[digit])
-    return "".join(letters)
+    return id_of(json.dumps(history.to_json(), sort_keys=True, separators=(",", ":")))
 
 
 def is_kept(history: History) -> bool:

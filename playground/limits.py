@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import connections
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from playground.models import Turn
@@ -36,6 +37,7 @@ class Limit:
     mine: int
     all: int
     seconds: int = MINUTE
+    each_process: bool = False  # each web process counts for itself, which is what it weighs on
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,12 @@ class AtOnce:
     words: str
     mine: int
     all: int
+    each_process: bool = False
+
+
+def total(limit: Limit | AtOnce) -> int:
+    """Return what all visitors together may have: on a site built for more, more of what all its processes count."""
+    return limit.all if limit.each_process else limit.all * int(settings.SAGA_LIMITS_TIMES)
 
 
 RUNS = Limit("run", "runs started", 30, 300)
@@ -58,7 +66,8 @@ LOGINS = Limit("login", "attempts to log in", 10, 1000, HOUR // 4)
 LOGINS_AS_ONE = Limit("login-as", "attempts to log in", 20, 1000, HOUR // 4)  # counted by user name
 UNFINISHED = AtOnce("unfinished runs", 20, 400)
 SAGAS = AtOnce("unfinished sagas", 60, 1200)
-SOCKETS = AtOnce("open sockets", 100, 2000)  # of one web process, which is what they weigh on
+SOCKETS = AtOnce("open sockets", 100, 2000, each_process=True)
+READS = Limit("read", "pictures, files and replays", 120, 1200, each_process=True)  # a reader's page takes one to three
 WAIT_SECONDS = 5  # until it makes sense to ask again for a place that somebody has to leave first
 
 
@@ -82,9 +91,9 @@ def spend(request: HttpRequest, limit: Limit) -> None:
 
 def take(limit: Limit, who: str) -> Turn:
     """Count something for the visitor of this name. Raises OverLimit, and counts nothing then."""
-    now, since = _now(), _now() - limit.seconds * 1000
+    now = _now()
     with _counting(limit, who):
-        Turn.objects.filter(kind=limit.kind, at_ms__lte=since).delete()
+        _over(limit, now).delete()
         _look(limit, who, now, 1)
         return Turn.objects.create(kind=limit.kind, visitor=who, at_ms=now)
 
@@ -110,7 +119,7 @@ def room_for(request: HttpRequest, orders: Sequence[int]) -> Iterator[list[Run]]
 
 def check_at_once(limit: AtOnce, mine: int, everybody: int) -> None:
     """Raise OverLimit when so many at the same time are too many."""
-    for number, most, for_all in ((mine, limit.mine, False), (everybody, limit.all, True)):
+    for number, most, for_all in ((mine, limit.mine, False), (everybody, total(limit), True)):
         if number > most:
             raise OverLimit(limit.words, most, WAIT_SECONDS, for_all=for_all)
 
@@ -121,8 +130,7 @@ def _reserve(who: str, orders: Sequence[int]) -> list[Turn]:
     with _counting(RUNS, who):
         running = Run.objects.filter(state=Run.State.RUNNING).values_list("pk", "scenario__orders")
         moving = {run: orders or 1 for run, orders in running}  # a saga of one's own says no number
-        old = Turn.objects.filter(kind=RUNS.kind, at_ms__lte=now - RUNS.seconds * 1000)
-        old.exclude(run__in=list(moving)).delete()
+        _over(RUNS, now).exclude(run__in=list(moving)).delete()
         _look(RUNS, who, now, len(orders))
         turns = Turn.objects.filter(kind=RUNS.kind)
         begun = {turn.pk: turn for turn in turns if turn.run in moving or not turn.run}
@@ -134,10 +142,15 @@ def _reserve(who: str, orders: Sequence[int]) -> list[Turn]:
         return [Turn.objects.create(kind=RUNS.kind, visitor=who, at_ms=now, sagas=number) for number in orders]
 
 
+def _over(limit: Limit, now: int) -> QuerySet[Turn]:
+    """Return what no longer counts."""
+    return Turn.objects.filter(kind=limit.kind, at_ms__lte=now - limit.seconds * 1000)
+
+
 def _look(limit: Limit, who: str, now: int, more: int) -> None:
     since = now - limit.seconds * 1000
     turns = Turn.objects.filter(kind=limit.kind, at_ms__gt=since)
-    for counted, most, for_all in ((turns.filter(visitor=who), limit.mine, False), (turns, limit.all, True)):
+    for counted, most, for_all in ((turns.filter(visitor=who), limit.mine, False), (turns, total(limit), True)):
         kept = max(0, most - more)  # so many may be there already
         in_the_way = counted.order_by("-at_ms").values_list("at_ms", flat=True)[kept : kept + 1].first()
         if in_the_way is not None or more > most:

@@ -20,20 +20,8 @@ from prometheus_client.registry import Collector
 
 from sagas.entries import Entry, Kind, Op
 from sagas.models import Alert, Run, Saga
-from sagas.state import Phase
+from sagas.state import ENDS, OUTCOMES, Phase
 
-OUTCOMES = {
-    Kind.ATTEMPT_SUCCEEDED: "ok",
-    Kind.ATTEMPT_FAILED: "failed",
-    Kind.ATTEMPT_UNKNOWN: "unknown",
-}
-ENDS = {
-    Kind.SAGA_COMPLETED: "completed",
-    Kind.SAGA_COMPENSATED: "compensated",
-    Kind.SAGA_NEEDS_OPERATOR: "needs-operator",
-    Kind.SAGA_ABANDONED: "abandoned",
-    Kind.SAGA_LOST: "lost",
-}
 RUNS_THAT_MOVE = (Run.State.RUNNING,)
 SAGAS_THAT_MOVE = (Phase.PENDING, Phase.RUNNING, Phase.COMPENSATING, Phase.NEEDS_OPERATOR)
 LAG_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)  # seconds

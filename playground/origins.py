@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -10,9 +9,9 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 from django.utils.http import is_same_domain
 
-LOCAL_HOSTS = (".localhost", "127.0.0.1", "[::1]")
+from playground.visitors import Asgi
 
-Asgi = Callable[[Any, Any, Any], Awaitable[Any]]
+LOCAL_HOSTS = (".localhost", "127.0.0.1", "[::1]")
 
 
 def is_welcome(origin: str | None, host: str) -> bool:

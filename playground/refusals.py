@@ -21,7 +21,6 @@ from playground.visitors import is_local
 
 TOO_MANY = 429
 HOME = "/"
-FOR_MACHINES = ("/healthz", "/readyz", "/metrics")  # asked inside of the house, where nobody speaks TLS
 OLD_PAGE = "This page is too old to be trusted with a request. Reload it and try again."
 
 Answer = Callable[[HttpRequest], HttpResponse]
@@ -34,8 +33,7 @@ class Tls:
         self._answer = answer
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        needed = settings.SAGA_PUBLIC and request.path not in FOR_MACHINES
-        if not needed or request.is_secure() or is_local(request):
+        if not settings.SAGA_PUBLIC or request.is_secure() or is_local(request):
             return self._answer(request)
         return HttpResponsePermanentRedirect(f"https://{request.get_host()}{request.get_full_path()}")
 

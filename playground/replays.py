@@ -8,19 +8,18 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from playground import facts, found, shown
+from playground import facts, shown
 from playground.forking import form_of
+from playground.found import Found
 from playground.replay.reading import Reading
 from playground.scenario import Scenario
 from playground.scenario_errors import FieldError
-from playground.scene import Fold
 from playground.tracing.address import trace_address
-from sagas import catalog, journal
-from sagas.definition import SagaDefinition
-from sagas.models import Run, Saga
-from sagas.plan import RunPlan, plan_from_json
+from sagas import journal
+from sagas.models import Run
 
 SPEEDS = (("0.5", "½"), ("1", "1"), ("2", "2"), ("4", "4"))
+MAX_DIGITS = 10
 FORKS_SHOWN = 5
 EXPORTS = ("journal", "mermaid", "otlp", "jaeger", "pytest")
 EXPORTS_DRIVEN = ("asl", "temporal", "durable")  # for drivers elsewhere: where nobody drives there is nothing to write
@@ -35,75 +34,74 @@ class Moment:
     error: FieldError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A run and one of its sagas, and how to fold them."""
-
-    run: Run
-    saga: Saga
-    plan: RunPlan
-    definition: SagaDefinition
-
-    def fold(self) -> Fold:
-        """Return the empty fold of the stage."""
-        return Fold(self.plan, self.definition, self.saga.pk)
-
-    def reading(self) -> Reading:
-        """Return the empty fold of the panels."""
-        return Reading(self.plan, self.definition, self.saga.pk, self.saga.order, price=facts.price_of(self.run))
+def reading(one: Found) -> Reading:
+    """Return the empty fold of the panels."""
+    return Reading(one.plan, one.definition, one.saga.pk, one.saga.order, price=facts.price_of(one.run))
 
 
-def find(run_id: str, saga_id: str = "") -> Told:
-    """Return a run seen from one of its sagas, by default the first.
-
-    Raises RunUnknown for an id that is no run, or a saga that is not of this run.
-    """
-    run, saga = found.find(run_id, saga_id)
-    return Told(run, saga, plan_from_json(run.scenario), catalog.definition(run.definition, run.version))
-
-
-def asked(told: Told, at: str | None, speed: str | None) -> Moment:
+def asked(one: Found, at: str | None, speed: str | None) -> Moment:
     """Return the moment that an address asks for; what it asks wrongly is left at the newest entry, at single speed."""
-    head = told.run.last_seq
-    if speed is not None and speed not in dict(SPEEDS):
-        return Moment(error={"field": "speed", "message": f"must be one of {', '.join(dict(SPEEDS))}"})
+    head = one.run.last_seq
+    if speed is not None and (wrong := wrong_speed(speed)):
+        return Moment(error=wrong)
     if at is None:
         return Moment(speed=speed or "1")
-    if not (at.isascii() and at.isdigit() and len(at) < 10 and int(at) >= 1):
-        return Moment(error={"field": "at", "message": "must be the number of an entry: 1, 2, 3 …"})
-    if int(at) > head:
-        has = f"has {head} entries" if head != 1 else "has one entry"
-        return Moment(error={"field": "at", "message": f"the journal {has} so far, and no entry {int(at)}"})
+    has = f"the journal has {head} entries so far" if head != 1 else "the journal has one entry so far"
+    if wrong := wrong_entry(at, head, has):
+        return Moment(error=wrong)
     return Moment(int(at), speed or "1")
 
 
-def page(told: Told, moment: Moment) -> dict[str, Any]:
+def wrong_speed(speed: str) -> FieldError | None:
+    """Return what is wrong with a speed that an address asks for."""
+    return None if speed in dict(SPEEDS) else {"field": "speed", "message": f"must be one of {', '.join(dict(SPEEDS))}"}
+
+
+def wrong_entry(at: str, head: int, has: str) -> FieldError | None:
+    """Return what is wrong with the number of an entry; `has` says how many there are, which is `head`."""
+    if number(at) < 1:
+        return {"field": "at", "message": "must be the number of an entry: 1, 2, 3 …"}
+    return {"field": "at", "message": f"{has}, and no entry {number(at)}"} if number(at) > head else None
+
+
+def number(text: str) -> int:
+    """Return a whole number of an address, -1 for what is none or has ten digits or more."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < MAX_DIGITS else -1
+
+
+def wish(at: int, head: int, speed: str) -> dict[str, Any]:
+    """Return the variables of the moment that a page shows: entry `at` of `head`."""
+    return {"at": at, "head": head, "back": at < head, "speed": speed, "speeds": SPEEDS}
+
+
+def page(one: Found, moment: Moment) -> dict[str, Any]:
     """Return the variables of the page at a moment."""
-    fold, reading = told.fold(), told.reading()
+    fold, read = one.fold(), reading(one)
     lines, scene = [], fold.scene()
-    for entry in journal.read_all(told.run.pk):
+    for entry in journal.read_all(one.run.pk):
         fold.add(entry)
-        reading.add(entry)
+        read.add(entry)
         lines.append(fold.line)
         if entry.seq == moment.at:
             scene = fold.scene()
     if moment.at is None:
         scene = fold.scene()
-    head = reading.seq
-    scenario = Scenario.parse(told.run.scenario)
+    head = read.seq
+    scenario = Scenario.parse(one.run.scenario)
     return {
         "scene": scene,
         "journal": lines,
-        "run": shown.run_facts(told.run, told.saga, after=head),
-        "panels": {**reading.view(scene["seq"]), "driver": scene["orch"]["title"].lower()},
+        "run": shown.run_facts(one.run, one.saga, after=head),
+        "panels": {**read.view(scene["seq"]), "driver": scene["orch"]["title"].lower()},
         "replay": {
-            **_addresses(told),
-            "trace": trace_address(told.run.pk),
-            **_wish(moment, scene["seq"], head),
-            "origin": _origin(told.run),
-            "forks": _forks(told.run),
+            **_addresses(one),
+            "trace": trace_address(one.run.pk),
+            **wish(scene["seq"], head, moment.speed),
+            "error": moment.error,
+            "origin": _origin(one.run),
+            "forks": _forks(one.run),
         },
-        "fork": form_of(scenario, told.definition),
+        "fork": form_of(scenario, one.definition),
         "scenario": scenario,
     }
 
@@ -113,30 +111,25 @@ def is_fork_of(run: Run, origin: Run) -> bool:
     return run.forked_from_id == origin.pk
 
 
-def panels(told: Told) -> dict[str, Any]:
+def panels(one: Found) -> dict[str, Any]:
     """Return the variables of the panels alone, at the newest entry."""
-    reading = told.reading()
-    for entry in journal.read_all(told.run.pk):
-        reading.add(entry)
-    title = told.fold().scene()["orch"]["title"].lower()
-    return {"panels": {**reading.view(reading.seq), "driver": title}, "replay": _addresses(told)}
+    read = reading(one)
+    for entry in journal.read_all(one.run.pk):
+        read.add(entry)
+    title = one.fold().scene()["orch"]["title"].lower()
+    return {"panels": {**read.view(read.seq), "driver": title}, "replay": _addresses(one)}
 
 
-def _wish(moment: Moment, at: int, head: int) -> dict[str, Any]:
-    back = moment.at is not None and moment.at < head
-    return {"at": at, "head": head, "back": back, "speed": moment.speed, "speeds": SPEEDS, "error": moment.error}
-
-
-def _addresses(told: Told) -> dict[str, Any]:
-    run, saga = told.run.pk, told.saga.pk
+def _addresses(one: Found) -> dict[str, Any]:
+    run, saga = one.run.pk, one.saga.pk
     several = urlencode({"saga": saga})
     return {
-        "sagas": f"{several}&" if told.plan.orders > 1 else "",
+        "sagas": f"{several}&" if one.plan.orders > 1 else "",
         "panels": f"{reverse('run-panels', args=[run])}?{several}",
         "scenes": f"/api/runs/{run}/scenes",
         "fork": reverse("run-fork", args=[run]),
         "export": f"/api/runs/{run}/export?format=",
-        "exports": (*EXPORTS, *(EXPORTS_DRIVEN if told.plan.mode == "orchestration" else ())),
+        "exports": (*EXPORTS, *(EXPORTS_DRIVEN if one.plan.mode == "orchestration" else ())),
     }
 
 

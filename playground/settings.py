@@ -37,6 +37,7 @@ SERVICES = ("inventory", "orders", "payments", "warehouse", "delivery", "flights
 SAGA_DATA = folder(Path(os.environ.get("SAGA_DATA") or BASE_DIR / "var").resolve())
 SAGA_PUBLIC = flag("SAGA_PUBLIC")
 SAGA_KEEP_SECONDS = age("SAGA_KEEP", "7d")  # after which a public site drops a finished run
+SAGA_LIMITS_TIMES = whole("SAGA_LIMITS_TIMES", 1, 1)  # so many times the limits of all visitors together
 SAGA_TRUSTED_PROXIES = networks("SAGA_TRUSTED_PROXIES")  # whose X-Forwarded-For and -Proto are believed
 # Who drives new runs: an engine elsewhere (`sagas.engines`), or "", this project's own workers (`builtin`).
 SAGA_ENGINE = engine("SAGA_ENGINE", "temporal", "durable")
@@ -46,9 +47,10 @@ TEMPORAL_NAMESPACE = os.environ.get("TEMPORAL_NAMESPACE") or "default"
 TEMPORAL_CACHED_WORKFLOWS = whole("TEMPORAL_CACHED_WORKFLOWS", 1000)
 DURABLE_ADDRESS = os.environ.get("DURABLE_ADDRESS", "")  # of a Durable Task backend; without it one in memory
 SAGA_LEASE_SECONDS = number("SAGA_LEASE_SECONDS", LEASE_SECONDS)
+REDIS_URL = os.environ.get("REDIS_URL", "")
 # Who hears of commits in a worker of its own; without Redis nobody outside of its process could.
-SAGA_LISTENERS = ["playground.live.publish"] if os.environ.get("REDIS_URL") else []
-SAGA_BELL = "playground.bell.bell" if os.environ.get("REDIS_URL") else ""  # who calls workers of other processes
+SAGA_LISTENERS = ["playground.live.publish"] if REDIS_URL else []
+SAGA_BELL = "playground.bell.bell" if REDIS_URL else ""  # who calls workers of other processes
 SAGA_POLL_SECONDS = number("SAGA_POLL_SECONDS", 1.0)
 SAGA_STRAND_SECONDS = number("SAGA_STRAND_SECONDS", 60.0)  # that no live worker has had a run's definition
 # Who is told of a saga that waits for a person (`sagas.alerts`); links in what is told begin with the site's address.
@@ -90,6 +92,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "playground.machines.ForMachines",
     "playground.refusals.Tls",
     "django.middleware.security.SecurityMiddleware",
     "playground.api.refusals.RefusalsInJson",
@@ -129,7 +132,6 @@ DATABASES = {alias: database(alias, SAGA_DATA) for alias in ("default", *SERVICE
 DATABASE_ROUTERS = ["sagas.databases.ServiceRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = os.environ.get("REDIS_URL", "")
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 if REDIS_URL:
     CHANNEL_LAYERS["default"] = {
@@ -174,7 +176,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if SAGA_PUBLIC else 0  # a year
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SAGA_PUBLIC
 SILENCED_SYSTEM_CHECKS = ["security.W008"]  # `playground.refusals.Tls` redirects, and knows who needs no TLS
 SECURE_REFERRER_POLICY = SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024  # bytes, of the longest body that `playground.bodies` lets through
+DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024  # bytes, of the longest body that `playground.bodies` lets through: a history
 
 USE_TZ = True
 TIME_ZONE = "UTC"

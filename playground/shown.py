@@ -36,16 +36,16 @@ def idle(scenario: Scenario) -> Shown:
 def run_shown(run_id: str, saga_id: str = "") -> Shown:
     """Return a run at its last committed entry, seen from one of its sagas (default: the first).
 
-    Raises RunUnknown for an id that is no run, or a saga that is not of this run.
+    Raises what `found.find` raises.
     """
-    run, saga = one = found.find(run_id, saga_id)
+    one = found.find(run_id, saga_id)
     fold, lines = one.fold(), []
     for entry in journal.read_all(run_id):
         fold.add(entry)
         lines.append(fold.scene()["entry"])
     scene = fold.scene()
-    facts = run_facts(run, saga, after=scene["seq"])
-    return Shown(scene, lines, facts, Scenario.parse(run.scenario))
+    facts = run_facts(one.run, one.saga, after=scene["seq"])
+    return Shown(scene, lines, facts, Scenario.parse(one.run.scenario))
 
 
 def run_facts(run: Run, saga: Saga, after: int = 0) -> dict[str, Any]:

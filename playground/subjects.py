@@ -18,7 +18,7 @@ from playground.links import LinkUnknown
 from playground.scenario import Scenario, ScenarioInvalid
 from playground.scene import idle_scene
 from sagas import catalog, journal
-from sagas.errors import RunUnknown
+from sagas.errors import DefinitionUnknown, RunUnknown
 from sagas.models import Run
 
 LAB = "/lab/"
@@ -46,8 +46,8 @@ class Subject:
 
 
 def of_run(run_id: str, *, saga_id: str = "", at: int | None = None) -> Subject:
-    """Return a run as it was after entry `at`; None is its last one. Raises RunUnknown."""
-    run, saga = one = found.find(run_id, saga_id)
+    """Return a run as it was after entry `at`; None is its last one. Raises what `found.find` raises."""
+    one = found.find(run_id, saga_id)
     fold = one.fold()
     told = journal.read_all(run_id) if at is None else journal.read(run_id, limit=at)
     for entry in told:
@@ -62,8 +62,8 @@ def of_run(run_id: str, *, saga_id: str = "", at: int | None = None) -> Subject:
         sentence=scene["say"],
         scene=scene,
         run=run_id,
-        saga=saga.pk,
-        ended=run.state == Run.State.FINISHED or at is not None,
+        saga=one.saga.pk,
+        ended=one.run.state == Run.State.FINISHED or at is not None,
     )
 
 
@@ -103,7 +103,7 @@ def of_address(address: str) -> Subject:
             return of_run(
                 found.kwargs["run_id"], saga_id=asked.get("saga", ""), at=int(at) if SEQ.fullmatch(at) else None
             )
-    except (Resolver404, RunUnknown, ScenarioInvalid, LinkUnknown) as error:
+    except (Resolver404, RunUnknown, DefinitionUnknown, ScenarioInvalid, LinkUnknown) as error:
         raise NothingToShow(address) from error
     raise NothingToShow(address)
 

@@ -1,11 +1,11 @@
-"""Addresses of the pages, the API and what operators look at."""
+"""Addresses of the pages, the API and the admin; what machines ask has its answers in `playground.machines`."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from playground import gatekeeper, health, metrics
+from playground import gatekeeper
 from playground.api import api
 from playground.services.urls import urlpatterns as services
 from playground.views import (
@@ -69,7 +69,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("services/", include(services)),
     path("admin/login/", gatekeeper.login),
     path("admin/", admin.site.urls),
-    path("healthz", health.healthz),
-    path("readyz", health.readyz),
-    path("metrics", metrics.metrics),
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.http import HttpRequest
 
 from playground import limits, worlds
@@ -24,19 +26,16 @@ def start_all(request: HttpRequest, *scenarios: Scenario) -> list[Run]:
 
 def fork(request: HttpRequest, run: Run, at: int, faults: list[FaultSpec]) -> Run:
     """Return a fork of a run (`worlds.fork`). Raises OverLimit besides."""
-    limits.spend(request, limits.FORKS)
-    with limits.room_for(request, [_orders(run)]) as started:
-        started.append(worlds.fork(run, at, faults))
-    return started[0]
+    return _forked(request, run, lambda: worlds.fork(run, at, faults))
 
 
 def fork_asked(request: HttpRequest, run: Run, at: object, faults: object) -> Run:
     """Return a fork of values that nobody has looked at yet (`worlds.fork_asked`). Raises OverLimit besides."""
+    return _forked(request, run, lambda: worlds.fork_asked(run, at, faults))
+
+
+def _forked(request: HttpRequest, run: Run, made: Callable[[], Run]) -> Run:
     limits.spend(request, limits.FORKS)
-    with limits.room_for(request, [_orders(run)]) as started:
-        started.append(worlds.fork_asked(run, at, faults))
+    with limits.room_for(request, [int(run.scenario.get("orders", 1))]) as started:
+        started.append(made())
     return started[0]
-
-
-def _orders(run: Run) -> int:
-    return int(run.scenario.get("orders", 1))

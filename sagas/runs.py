@@ -7,6 +7,7 @@ refused at once.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -98,6 +99,13 @@ def payload_of(saga: str) -> dict[str, Any]:
 def new_id() -> str:
     """Return an id that no run has."""
     return "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
+
+
+def id_of(text: str) -> str:
+    """Return the id that a text alone decides: a hash of it, in the letters of every id."""
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
+    base = len(ID_LETTERS)
+    return "".join(ID_LETTERS[number // base**place % base] for place in range(ID_LENGTH))
 
 
 def ask_run(run_id: str, kind: str, *, who: str, why: str = "", saw: int = 0) -> Command:

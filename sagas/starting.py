@@ -8,7 +8,6 @@ it is stored, and waits to be claimed.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
@@ -28,7 +27,7 @@ from sagas.journal_sql import Batch, NewRun
 from sagas.models import Run, Saga
 from sagas.network import at_work
 from sagas.plan import RunPlan, plan_from_json
-from sagas.runs import ID_LENGTH, ID_LETTERS, engine_of, fresh_steps, seeded, store
+from sagas.runs import engine_of, fresh_steps, id_of, seeded, store
 
 KEY_SCOPE = "step"  # a saga of one's own says nothing else
 MAX_KEY = 64  # characters, as many as a service keeps of an order's name
@@ -59,7 +58,7 @@ def _checked(definition: SagaDefinition, key: str, payload: Mapping[str, Any]) -
     if catalog.DEFINITIONS.setdefault((definition.name, definition.version), definition) is not definition:
         raise DefinitionInvalid(definition.name, "there is another definition of this name and version")
     return Run(
-        id=_run_of(definition.name, key),
+        id=id_of(f"{definition.name}\n{key}"),
         definition=definition.name,
         version=definition.version,
         scenario={"saga": definition.name, "mode": "orchestration", "orders": 1, "latency_ms": 0},
@@ -102,12 +101,3 @@ def new_rows(run: Run, saga: Saga, definition: SagaDefinition) -> NewRun:
             for fields in fresh_steps(definition, saga.order, KEY_SCOPE)
         ],
     )
-
-
-def _run_of(name: str, key: str) -> str:
-    number = int.from_bytes(hashlib.sha256(f"{name}\n{key}".encode()).digest(), "big")
-    letters = []
-    for _ in range(ID_LENGTH):
-        number, digit = divmod(number, len(ID_LETTERS))
-        letters.append(ID_LETTERS[digit])
-    return "".join(letters)

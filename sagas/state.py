@@ -32,6 +32,21 @@ class Phase(StrEnum):
 AT_REST = frozenset({Phase.COMPLETED, Phase.COMPENSATED, Phase.NEEDS_OPERATOR, Phase.ABANDONED, Phase.LOST})
 
 
+# What an entry says that ends an attempt, and that ends a saga.
+OUTCOMES: Mapping[Kind, str] = {
+    Kind.ATTEMPT_SUCCEEDED: "ok",
+    Kind.ATTEMPT_FAILED: "failed",
+    Kind.ATTEMPT_UNKNOWN: "unknown",
+}
+ENDS: Mapping[Kind, Phase] = {
+    Kind.SAGA_COMPLETED: Phase.COMPLETED,
+    Kind.SAGA_COMPENSATED: Phase.COMPENSATED,
+    Kind.SAGA_NEEDS_OPERATOR: Phase.NEEDS_OPERATOR,
+    Kind.SAGA_ABANDONED: Phase.ABANDONED,
+    Kind.SAGA_LOST: Phase.LOST,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What a saga was started with and keeps to its end. Times in milliseconds."""

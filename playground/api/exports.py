@@ -12,6 +12,7 @@ from pydantic import WithJsonSchema
 from playground import export
 from playground.api.shapes import Problems
 from playground.api.wire import CONTENT_TYPE, from_our_pages, problem
+from playground.reads import counted
 from playground.scenario_errors import listed
 
 FORMATS = tuple(export.FORMATS)
@@ -26,11 +27,11 @@ _FILES = {kind: {"schema": {"type": "object" if kind == CONTENT_TYPE else "strin
 
 @router.get(
     "/runs/{slug:id}/export",
-    response={404: Problems, 409: Problems, 422: Problems},
+    response={404: Problems, 409: Problems, 422: Problems, 429: Problems},
     summary="A run as a file",
     openapi_extra={"responses": {200: {"description": "The file", "content": _FILES}}},
 )
-@decorate_view(from_our_pages)
+@decorate_view(counted, from_our_pages)
 def export_run(request: HttpRequest, id: str, format: Format) -> HttpResponse:
     """`journal`: all of it as JSON. `mermaid`: a sequence diagram. `otlp`, `jaeger`: its trace.
 

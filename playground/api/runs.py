@@ -13,6 +13,7 @@ from playground import facts, limits, visits
 from playground.api.answers import HEADER, once
 from playground.api.shapes import JournalPage, Made, Problems, RunShape, ScenesPage
 from playground.api.wire import View, from_our_pages, json_of, json_only, reply
+from playground.reads import counted
 from playground.scenario import Scenario, refuse_unbuilt
 from playground.scene import Fold
 from sagas import catalog, journal
@@ -115,8 +116,12 @@ def read_journal(request: HttpRequest, id: str, after: After = 0) -> HttpRespons
     return reply({"entries": [entry.to_json() for entry in entries], "finished": _is_end(run, entries, after)})
 
 
-@router.get("/runs/{slug:id}/scenes", response={200: ScenesPage, 404: Problems}, summary="The scenes of a run")
-@decorate_view(from_our_pages)
+@router.get(
+    "/runs/{slug:id}/scenes",
+    response={200: ScenesPage, 404: Problems, 429: Problems},
+    summary="The scenes of a run",
+)
+@decorate_view(counted, from_our_pages)
 def read_scenes(
     request: HttpRequest, id: str, after: After = 0, saga: Query[str] = "", limit: Limit = PAGE_FRAMES
 ) -> HttpResponse:

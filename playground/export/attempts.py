@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sagas.entries import Entry, Kind, Lane, Op
-
-OUTCOMES = (Kind.ATTEMPT_SUCCEEDED, Kind.ATTEMPT_FAILED, Kind.ATTEMPT_UNKNOWN)
+from sagas.state import OUTCOMES
 
 Key = tuple[str, str, Op | None, int]
 

@@ -23,10 +23,10 @@ from playground.imports.history import (
     slug,
     text_at,
 )
-from playground.imports.scribe import Failure, Part, Scribe, known_part
+from playground.imports.scribe import Failure, Part, Scribe, known_part, own_part
 from playground.scenario_errors import shown
 from playground.step_functions.machine import COMPENSATED, NEEDS_OPERATOR, SETTLE, UNDO
-from sagas.entries import Kind, Op
+from sagas.entries import Op
 
 PLATFORM, TITLE = "asl", "AWS Step Functions"
 FIRST = "ExecutionStarted"
@@ -38,8 +38,9 @@ FAILED = (
     *("LambdaFunctionFailed", "LambdaFunctionTimedOut", "LambdaFunctionScheduleFailed", "LambdaFunctionStartFailed"),
     *("ActivityFailed", "ActivityTimedOut", "ActivityScheduleFailed"),
 )
+BROKE = "ExecutionFailed"
 ENDED = {
-    "ExecutionFailed": "the execution failed",
+    BROKE: "the execution failed",
     "ExecutionTimedOut": "the execution ran out of time",
     "ExecutionAborted": "the execution was stopped",
 }
@@ -53,7 +54,6 @@ DEFINITE: Mapping[str, dict[str, bool]] = {
 }
 
 _MARKED = re.compile(rf"({UNDO}|{SETTLE})\s+([^\s:]+)")
-_UNDO_NAME = re.compile(rf"{UNDO}[-_ ]?(.+)", re.IGNORECASE)
 
 
 def read(value: Any, definition: Any = None) -> History:
@@ -91,10 +91,12 @@ class _Reader:
         elif kind in DONE or kind in FAILED:
             self._heard(n, event, at, state, done=kind in DONE)
         elif kind == "ExecutionSucceeded":
-            undone = self._scribe.has_turned or self._last_state == COMPENSATED
-            self._scribe.end(at, Kind.SAGA_COMPENSATED if undone else Kind.SAGA_COMPLETED)
+            self._scribe.went_through(at, undone=self._last_state == COMPENSATED)
         elif kind in ENDED:
-            self._broke(event, at, ENDED[kind])
+            details = _details(event)
+            said = ": ".join(str(details[key]) for key in ("error", "cause") if details.get(key))
+            by_itself = kind == BROKE and self._last_state != NEEDS_OPERATOR
+            self._scribe.broke(at, ENDED[kind], said, by_itself=by_itself)
 
     def _called(self, n: int, event: Mapping[str, Any], at: int, state: str) -> None:
         if not state:
@@ -118,32 +120,16 @@ class _Reader:
         else:
             self._scribe.failed(at, part, _failure(event), self._keys[state])
 
-    def _broke(self, event: Mapping[str, Any], at: int, what: str) -> None:
-        details, scribe = _details(event), self._scribe
-        if (
-            what == ENDED["ExecutionFailed"]
-            and scribe.has_turned
-            and scribe.ended_well
-            and self._last_state != NEEDS_OPERATOR
-        ):
-            scribe.end(at, Kind.SAGA_COMPENSATED)
-            return
-        said = ": ".join(str(details[key]) for key in ("error", "cause") if details.get(key))
-        scribe.end(at, Kind.SAGA_NEEDS_OPERATOR, f"{what}: {said}" if said else what)
-
     def _part(self, state: str, payload: Mapping[str, Any]) -> Part:
         """Return what a state is for: by the machine's definition, by its task's own word, by its name."""
-        name = slug(state)
-        if not name:
+        own = own_part(state, {part.step for part in self._parts.values()})
+        if own is None:
             raise HistoryInvalid("history.events", f"name a state {shown(state)}, which has no letter and no digit")
         if state in self._marks:
             return self._marks[state]
         if known := known_part(str(payload.get("command") or state)):
             return known
-        undoes = _UNDO_NAME.fullmatch(state)
-        if undoes and slug(undoes[1]) in {part.step for part in self._parts.values()}:
-            return Part(slug(undoes[1]), Op.COMPENSATION, name)
-        return Part(name, Op.ACTION, name)
+        return own
 
 
 def _marks(definition: Any) -> dict[str, Part]:

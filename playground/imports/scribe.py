@@ -6,7 +6,9 @@ file it says nothing, and an outcome that no service spoke of itself is unknown.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +19,7 @@ from sagas.state import Policy
 
 SAGA = "import-1"
 UNNAMED = "execution"
+_UNDO_NAME = re.compile(r"undo[-_ ]?(.+)", re.IGNORECASE)
 _KNOWN = {command.name: command for command in COMMANDS.values()}
 
 
@@ -45,6 +48,17 @@ def known_part(name: str) -> Part | None:
     return Part(command.step, command.op, name) if command else None
 
 
+def own_part(name: str, steps: Container[str]) -> Part | None:
+    """Return what a call by a name of its own is for: `undo <step>`, of a step that was asked for, means what it says.
+
+    None for a name without a letter and a digit.
+    """
+    own, undoes = slug(name), _UNDO_NAME.fullmatch(name)
+    if undoes and own and slug(undoes[1]) in steps:
+        return Part(slug(undoes[1]), Op.COMPENSATION, own)
+    return Part(own, Op.ACTION, own) if own else None
+
+
 class Scribe:
     """The journal of one saga, as it grows. Times are in milliseconds since the epoch."""
 
@@ -60,16 +74,6 @@ class Scribe:
         self._now = at
         self._last: tuple[Part, bool] | None = None  # the last outcome: of what, and whether it was done
         self._put(at, Kind.SAGA_STARTED, detail=_start(self._order))
-
-    @property
-    def has_turned(self) -> bool:
-        """Whether something was undone."""
-        return self._turned
-
-    @property
-    def ended_well(self) -> bool:
-        """Whether the last call that has an outcome was done."""
-        return self._last is not None and self._last[1]
 
     def called(self, at: int, part: Part, *, service: str = "", key: str = "", attempt: int = 0) -> None:
         """A call was made; `attempt` is its number where the history says it."""
@@ -122,6 +126,18 @@ class Scribe:
             self._turned = True
             cause = self._cause or {"step": "", "op": str(Op.ACTION), "outcome": "failed", "reason": "not told"}
             self._put(at, Kind.SAGA_COMPENSATING, self._at(cause["step"]), detail={"cause": cause})
+
+    def went_through(self, at: int, *, undone: bool) -> None:
+        """What drove it came to its end: all is done, or all undone where something was, or where it says so itself."""
+        self.end(at, Kind.SAGA_COMPENSATED if undone or self._turned else Kind.SAGA_COMPLETED)
+
+    def broke(self, at: int, what: str, said: str = "", *, by_itself: bool) -> None:
+        """What drove it broke. One that failed by itself, once it had undone what it did, says no more than that."""
+        last_was_done = self._last is not None and self._last[1]
+        if by_itself and self._turned and last_was_done:
+            self.end(at, Kind.SAGA_COMPENSATED)
+        else:
+            self.end(at, Kind.SAGA_NEEDS_OPERATOR, f"{what}: {said}" if said else what)
 
     def end(self, at: int, kind: Kind, reason: str = "") -> None:
         """It has ended. Whatever it says itself, it is not undone while an undo that was asked for was not answered."""

@@ -28,7 +28,7 @@ from playground.imports.history import (
     slug,
     text_at,
 )
-from playground.imports.scribe import Failure, Part, Scribe, known_part
+from playground.imports.scribe import Failure, Part, Scribe, known_part, own_part
 from playground.scenario_errors import shown
 from sagas.entries import Kind, Op
 
@@ -46,13 +46,13 @@ DEFINITE: Mapping[str, dict[str, bool]] = {
     "Failed": {"retryable": True, "whole_key": False},
 }
 
+BROKE = "WORKFLOW_EXECUTION_FAILED"
 ENDED = {
-    "WORKFLOW_EXECUTION_FAILED": "the workflow failed",
+    BROKE: "the workflow failed",
     "WORKFLOW_EXECUTION_TIMED_OUT": "the workflow ran out of time",
     "WORKFLOW_EXECUTION_CANCELED": "the workflow was cancelled",
     "WORKFLOW_EXECUTION_TERMINATED": "the workflow was terminated",
 }
-_UNDO_NAME = re.compile(r"undo[-_ ]?(.+)", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -105,9 +105,10 @@ class _Reader:
         ):
             self._heard(self._of(n, event, kind), at, kind, said)
         elif kind == "WORKFLOW_EXECUTION_COMPLETED":
-            self._scribe.end(at, self._end_of(said))
+            self._went_through(at, said)
         elif kind in ENDED:
-            self._broke(at, kind, said)
+            why = object_in(said.get("failure")).get("message") or said.get("reason") or ""
+            self._scribe.broke(at, ENDED[kind], str(why), by_itself=kind == BROKE)
 
     def _schedule(self, n: int, event: Mapping[str, Any], at: int, said: Mapping[str, Any]) -> None:
         name = text_at(event, n, "activityTaskScheduledEventAttributes", "activityType", "name")
@@ -142,22 +143,14 @@ class _Reader:
             raise HistoryInvalid(f"history.events.{n}.{field}.scheduledEventId", f"{number} scheduled no activity")
         return self._scheduled[number]
 
-    def _end_of(self, said: Mapping[str, Any]) -> Kind:
-        """Return how a workflow ended that went through: by its own word, where its result has one of ours."""
+    def _went_through(self, at: int, said: Mapping[str, Any]) -> None:
+        """Tell how a workflow ended that went through: by its own word, where its result has one of ours."""
         result = _decoded(said.get("result"))
         words = [str(one.get("end", one.get("state", ""))) if isinstance(one, Mapping) else str(one) for one in result]
-        if any(word == "needs-operator" for word in words):
-            return Kind.SAGA_NEEDS_OPERATOR
-        if self._scribe.has_turned:
-            return Kind.SAGA_COMPENSATED
-        return Kind.SAGA_COMPENSATED if any(word == "compensated" for word in words) else Kind.SAGA_COMPLETED
-
-    def _broke(self, at: int, kind: str, said: Mapping[str, Any]) -> None:
-        scribe, why = self._scribe, object_in(said.get("failure")).get("message") or said.get("reason")
-        if kind == "WORKFLOW_EXECUTION_FAILED" and scribe.has_turned and scribe.ended_well:
-            scribe.end(at, Kind.SAGA_COMPENSATED)
-            return
-        scribe.end(at, Kind.SAGA_NEEDS_OPERATOR, f"{ENDED[kind]}: {why}" if why else ENDED[kind])
+        if "needs-operator" in words:
+            self._scribe.end(at, Kind.SAGA_NEEDS_OPERATOR)
+        else:
+            self._scribe.went_through(at, undone="compensated" in words)
 
     def _part(self, n: int, name: str, activity: str, inputs: Sequence[Mapping[str, Any]]) -> Part:
         step, op, key = slug(_said(inputs, "step")), _said(inputs, "op"), _said(inputs, "key")
@@ -167,14 +160,11 @@ class _Reader:
         for word in (name, slug(name), activity, *named):
             if known := known_part(word):
                 return known
-        own = slug(name)
-        if not own:
+        own = own_part(name, self._steps)
+        if own is None:
             field = f"history.events.{n}.activityTaskScheduledEventAttributes.activityType.name"
             raise HistoryInvalid(field, f"must have a letter or a digit, not {shown(name)}")
-        undoes = _UNDO_NAME.fullmatch(name)
-        if undoes and slug(undoes[1]) in self._steps:
-            return Part(slug(undoes[1]), Op.COMPENSATION, own)
-        return Part(own, Op.ACTION, own)
+        return own
 
 
 def _failure(kind: str, said: Mapping[str, Any]) -> Failure:

@@ -12,6 +12,7 @@ from typing import Any
 from playground import wording
 from sagas.definition import SagaDefinition, Step
 from sagas.entries import Entry, Kind, Op
+from sagas.state import ENDS
 
 LEAST = 0.004  # share of the whole that a bar is drawn with however short it was
 
@@ -26,16 +27,7 @@ MARKS: Mapping[Kind, tuple[str, str]] = {
     Kind.STEP_FENCED: ("skipped", "late call refused"),
     Kind.EVENT_DROPPED: ("failed", "event dropped"),
 }
-STOPS = frozenset(
-    {
-        Kind.SAGA_COMPENSATING,
-        Kind.SAGA_COMPLETED,
-        Kind.SAGA_COMPENSATED,
-        Kind.SAGA_NEEDS_OPERATOR,
-        Kind.SAGA_ABANDONED,
-        Kind.SAGA_LOST,
-    }
-)
+STOPS = frozenset({Kind.SAGA_COMPENSATING, *ENDS})
 WORDS = {"compensated": "undone", "running": "calling", "compensating": "undoing", "unknown": "no answer"}
 
 

@@ -12,24 +12,24 @@ from typing import Any
 
 from playground.sentences import sentence
 from playground.tracing.span import Code, Span, SpanEvent, SpanKind, SpanLink, Value
+from sagas import state
 from sagas import tracecontext as ids
 from sagas.definition import SagaDefinition
 from sagas.entries import Entry, Kind, Op
 from sagas.services.events import event_id
 
 DRIVERS: Mapping[str, str] = {"orchestration": "orchestrator", "none": "caller", "choreography": "shop"}
+CODES: Mapping[Kind, Code] = {  # of every other outcome and end: an error
+    Kind.ATTEMPT_SUCCEEDED: Code.OK,
+    Kind.SAGA_COMPLETED: Code.OK,
+    Kind.SAGA_COMPENSATED: Code.UNSET,
+}
 OUTCOMES: Mapping[Kind, tuple[str, Code]] = {
-    Kind.ATTEMPT_SUCCEEDED: ("ok", Code.OK),
-    Kind.ATTEMPT_FAILED: ("failed", Code.ERROR),
-    Kind.ATTEMPT_UNKNOWN: ("unknown", Code.ERROR),
+    **{kind: (word, CODES.get(kind, Code.ERROR)) for kind, word in state.OUTCOMES.items()},
     Kind.LOCK_DENIED: ("queued", Code.UNSET),
 }
 ENDS: Mapping[Kind, tuple[str, Code]] = {
-    Kind.SAGA_COMPLETED: ("completed", Code.OK),
-    Kind.SAGA_COMPENSATED: ("compensated", Code.UNSET),
-    Kind.SAGA_NEEDS_OPERATOR: ("needs-operator", Code.ERROR),
-    Kind.SAGA_ABANDONED: ("abandoned", Code.ERROR),
-    Kind.SAGA_LOST: ("lost", Code.ERROR),
+    kind: (str(phase), CODES.get(kind, Code.ERROR)) for kind, phase in state.ENDS.items()
 }
 BROKEN = "a saga of this run is broken"
 
@@ -91,15 +91,15 @@ class Describer:
 
     def saga(self, saga: str, spell: Spell, ended_ms: int, end: Entry | None, cause: Mapping[str, Any]) -> Span:
         """Return the span of a saga; `end` is the entry with which it came to rest, None if it did not."""
-        state, code = ENDS[end.kind] if end else ("", Code.UNSET)
+        came, code = ENDS[end.kind] if end else ("", Code.UNSET)
         reason = str((end.detail.get("reason") if end else "") or cause.get("reason") or "no cause")
         about = {
             **self._about(saga, spell.order),
             **self._about_definition(),
             "saga.spell": spell.n,
-            "saga.state": state,
+            "saga.state": came,
             **{f"saga.cause.{name}": value for name, value in cause.items()},
-            "error.type": state if code is Code.ERROR else None,
+            "error.type": came if code is Code.ERROR else None,
         }
         before = ids.saga_span(self._trace, saga, spell.n - 1)
         return Span(
@@ -115,7 +115,7 @@ class Describer:
             events=spell.events,
             links=[SpanLink(span=before, why="goes on from")] if spell.n > 1 else [],
             code=code,
-            message=f"{state}: {reason}" if code is Code.ERROR else "",
+            message=f"{came}: {reason}" if code is Code.ERROR else "",
         )
 
     def attempt(self, attempt: Attempt, ended_ms: int, end: Entry | None) -> Span:

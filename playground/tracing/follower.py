@@ -1,8 +1,8 @@
 """Spans from what was committed: a listener of the journal, on a thread of its own.
 
 It emits what `Spans` gives for each committed entry, so a span exists if and only if its facts
-are durable. A run that begins somewhere else, after a crash or when this thread could not keep up,
-is read from the journal; ids are hashes, so it goes on in the same trace. What a worker had
+are durable. What this thread missed of a run that it follows is read from the journal, and so is all of a
+run that began somewhere else; ids are hashes, so it goes on in the same trace. What a worker had
 made and not sent when it died is sent again by the one that takes over: the same spans, bit by bit.
 """
 
@@ -82,24 +82,31 @@ class Follower:
         connections["default"].close()
 
     def _take(self, run: str, entries: Sequence[Entry]) -> None:
-        followed = self._runs.get(run)
-        if followed is None or followed.head + 1 < entries[0].seq:
-            followed = self._catch_up(run, entries[0].seq, followed)
-            if followed is None:
-                return
-            self._runs[run] = followed
-            if len(self._runs) > FOLLOWED:
-                self._runs.popitem(last=False)
+        followed = self._runs.get(run) or self._taken_over(run, entries[0].seq)
+        if followed is None:
+            return
+        self._runs[run] = followed
         self._runs.move_to_end(run)
+        if len(self._runs) > FOLLOWED:
+            self._runs.popitem(last=False)
+        missed = entries[0].seq - followed.head - 1
+        if missed > 0:
+            self._follow(followed, journal.read(run, followed.head, missed))
+        self._follow(followed, entries)
+        if entries[-1].kind is Kind.RUN_FINISHED:
+            del self._runs[run]
+
+    def _follow(self, followed: Followed, entries: Sequence[Entry]) -> None:
         for entry in entries:
             if entry.seq > followed.head:
                 followed.head = entry.seq
                 self._emit(followed.spans.add(entry))
-        if entries[-1].kind is Kind.RUN_FINISHED:
-            del self._runs[run]
 
-    def _catch_up(self, run: str, until: int, before: Followed | None) -> Followed | None:
-        """Return a run as it is before entry `until`; None for one that is gone, or of which nothing is known here."""
+    def _taken_over(self, run: str, until: int) -> Followed | None:
+        """Return a run as it is before entry `until`; None for one that is gone, or of which nothing is known here.
+
+        What its last worker may have made and not sent is sent again.
+        """
         row = Run.objects.filter(pk=run).first()
         if row is None:
             return None
@@ -108,12 +115,10 @@ class Follower:
         except DefinitionUnknown:
             return None
         spans, made = Spans(run, plan_from_json(row.scenario).mode, definition), list[Span]()
-        earlier = [entry for entry in journal.read_all(run) if entry.seq < until] if until > 1 else []
+        earlier = journal.read(run, limit=until - 1)
         for entry in earlier:
-            ended = spans.add(entry)
-            if before is None or entry.seq > before.head:
-                made += ended
-            if entry.kind is Kind.RUN_FINISHED and before is None:
+            made += spans.add(entry)
+            if entry.kind is Kind.RUN_FINISHED:
                 made.clear()  # whoever finished it lived on, and has sent them
         since = earlier[-1].at - RESEND_MS if earlier else 0
         self._emit([span for span in made if span.ended_ms >= since])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 from django.views.decorators.vary import vary_on_headers
@@ -18,7 +18,6 @@ from playground.scenario import ScenarioInvalid, refuse_unbuilt
 from playground.shown import Shown
 from playground.typing import Request
 from playground.views import base
-from sagas.errors import RunUnknown
 
 ROUTE = "act-1"
 FRAGMENT = "acts/_1_live.html"
@@ -51,11 +50,10 @@ def page(request: Request) -> HttpResponse:
         return _start(request)
     try:
         pair = _buildable(act1.pair_from_address(request.META["QUERY_STRING"]))
-        stages = _stages(pair, request.GET.getlist("run"))
+        with base.or_404():
+            stages = _stages(pair, request.GET.getlist("run"))
     except ScenarioInvalid as error:
         return _refused(request, error, status=400)
-    except RunUnknown as error:
-        raise Http404(str(error)) from None
     return _page(request, stages, pair)
 
 
@@ -79,7 +77,7 @@ def _start(request: Request) -> HttpResponse:
 
 
 def _stages(pair: Pair, run_ids: list[str]) -> Stages:
-    """Return the stages of these runs, each in the lane of its own mode. Raises RunUnknown."""
+    """Return the stages of these runs, each in the lane of its own mode. Raises what `found.find` raises."""
     found = [shown.run_shown(run_id) for run_id in run_ids if run_id]
     by_mode = {stage.scenario.mode: stage for stage in found if stage.scenario is not None}
     return Stages(

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from playground import limits
 from playground.typing import Request
 from playground.views import base
-from sagas.errors import CommandRefused, RunUnknown
+from sagas.errors import CommandRefused, DefinitionUnknown, RunUnknown
 from sagas.runs import ask_run, retry_saga
 
 READER = "a reader of the page"
@@ -40,7 +40,7 @@ def obeyed(request: Request, run_id: str, asked: Callable[..., object]) -> HttpR
         asked(who=request.user.get_username() or READER)
     except RunUnknown as error:
         raise Http404(str(error)) from None
-    except CommandRefused as error:
+    except (CommandRefused, DefinitionUnknown) as error:
         return HttpResponse(f"{error}.", status=409, content_type="text/plain; charset=utf-8")
     if request.htmx:
         return HttpResponse(status=204)

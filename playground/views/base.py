@@ -1,14 +1,36 @@
-"""What the views share: addresses, and what a page offers to take away."""
+"""What the views share: what is not here, addresses, and what a page offers to take away."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
+from django.http import Http404
 from django.urls import reverse
 
+from playground.export.scenarios import ORCHESTRATED
+from playground.found import Found, find
 from playground.scenario import Scenario
 from playground.typing import Request
+from sagas import catalog
+from sagas.errors import DefinitionUnknown, RunUnknown
+
+
+@contextmanager
+def or_404() -> Iterator[None]:
+    """Answer 404, with the reason, where a run, a saga of it or its definition is not here."""
+    try:
+        yield
+    except (RunUnknown, DefinitionUnknown) as error:
+        raise Http404(str(error)) from None
+
+
+def find_or_404(run_id: str, saga_id: str = "") -> Found:
+    """Return what `found.find` returns. Raises Http404."""
+    with or_404():
+        return find(run_id, saga_id)
 
 
 def address(route: str, query: str, *runs: str) -> str:
@@ -21,14 +43,19 @@ def address(route: str, query: str, *runs: str) -> str:
 def share(*scenarios: tuple[str, Scenario]) -> dict[str, Any]:
     """Return the template variable `share`: what each (label, scenario) needs to be opened in the lab, or linked to.
 
-    Without a label there is a short link alone.
+    Without a label there is a short link alone. `ways` is where its projects for other platforms are, "" without any.
     """
     return {"links": [{"label": label, **_link(scenario)} for label, scenario in scenarios]}
 
 
 def _link(scenario: Scenario) -> dict[str, str]:
     query = scenario.query()
-    return {"url": f"{reverse('lab')}?{query}" if query else reverse("lab"), "query": query}
+    return {"url": address("lab", query), "query": query, "ways": _ways(scenario, query)}
+
+
+def _ways(scenario: Scenario, query: str) -> str:
+    drivable = scenario.mode == ORCHESTRATED and scenario.saga in catalog.DEMOS
+    return f"{address('takeaways', query)}#platforms" if drivable else ""
 
 
 def from_home(request: Request) -> bool:

@@ -12,9 +12,10 @@ from django.views.decorators.http import require_safe
 
 from playground import card, links, subjects
 from playground.links import LinkUnknown
+from playground.reads import counted
 from playground.scenario import ScenarioInvalid
 from playground.subjects import Subject
-from sagas.errors import RunUnknown
+from playground.views.base import or_404
 
 MINUTE, YEAR = 60, 31_536_000  # seconds
 
@@ -22,19 +23,19 @@ SEQ = re.compile(r"[0-9]{1,9}")
 
 
 @require_safe
+@counted
 def run(request: HttpRequest, run_id: str) -> HttpResponse:
     """Return the card of a run as it stands, or as it was after entry `at`."""
     at = request.GET.get("at", "")
     if at and not SEQ.fullmatch(at):
         return _refused(f"at: {at[:20]!r} is no number of a journal entry")
-    try:
+    with or_404():
         subject = subjects.of_run(run_id, saga_id=request.GET.get("saga", ""), at=int(at) if at else None)
-    except RunUnknown as error:
-        raise Http404(str(error)) from None
     return _card(request, subject, YEAR if at else MINUTE)
 
 
 @require_safe
+@counted
 def lab(request: HttpRequest) -> HttpResponse:
     """Return the card of a scenario in the lab's address."""
     try:
@@ -45,6 +46,7 @@ def lab(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@counted
 def short(request: HttpRequest, slug: str) -> HttpResponse:
     """Return the card of the scenario that is kept under a short link."""
     try:

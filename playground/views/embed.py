@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from csp.decorators import csp_replace
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.clickjacking import xframe_options_exempt
@@ -23,7 +23,7 @@ from playground import subjects
 from playground.scenario import Scenario, ScenarioInvalid, refuse_unbuilt
 from playground.subjects import Subject
 from playground.typing import Request
-from sagas.errors import RunUnknown
+from playground.views.base import or_404
 
 THEMES = ("", "light", "dark")
 SEQ = re.compile(r"[0-9]{1,9}")
@@ -48,10 +48,9 @@ def _framed(view: View) -> View:
 def run(request: Request, run_id: str) -> HttpResponse:
     """A run: live while it runs, its end afterwards, or one moment of it (`?at=SEQ`)."""
     try:
-        subject = subjects.of_run(run_id, saga_id=request.GET.get("saga", ""), at=_at(request))
+        with or_404():
+            subject = subjects.of_run(run_id, saga_id=request.GET.get("saga", ""), at=_at(request))
         return _page(request, subject, {"run": _line(subject)})
-    except RunUnknown as error:
-        raise Http404(str(error)) from None
     except Misasked as error:
         return _wrong(request, str(error))
 

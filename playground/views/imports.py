@@ -9,18 +9,17 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from playground import imported, limits
+from playground import imported, limits, replays
 from playground.api.wire import problem, reply
 from playground.imports import PLATFORMS, History, HistoryInvalid, read
 from playground.imports import scenes as told
 from playground.imports.scribe import SAGA
-from playground.replays import SPEEDS
+from playground.reads import counted
+from playground.replays import number, wish
 from playground.scenario_errors import FieldError
 from playground.typing import Request
 
 PAGE_FRAMES = 500  # as many as the page asks for at a time
-MAX_NUMBER = 10  # digits
-TOO_LATE = "the history has {} entries, and no entry {}"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -43,26 +42,22 @@ def page(request: Request, import_id: str) -> HttpResponse:
     """An imported history; `?at=SEQ&speed=2` is a moment of it, as of a run."""
     history = _find(import_id)
     head = len(history.entries)
-    at, speed = request.GET.get("at"), request.GET.get("speed", "1")
-    errors: list[FieldError] = []
-    if speed not in dict(SPEEDS):
-        errors.append({"field": "speed", "message": f"must be one of {', '.join(dict(SPEEDS))}"})
-        speed = "1"
-    number = _number(at) if at is not None else head
-    if not 1 <= number <= head:
-        message = TOO_LATE.format(head, number) if number > head else "must be the number of an entry: 1, 2, 3 …"
-        errors.append({"field": "at", "message": message})
-        number = head
-    return render(
-        request, "imports/page.html", _context(import_id, history, number, speed, errors), status=400 if errors else 200
-    )
+    at, speed = request.GET.get("at", str(head)), request.GET.get("speed", "1")
+    wrong = {
+        "speed": replays.wrong_speed(speed),
+        "at": replays.wrong_entry(at, head, f"the history has {head} entries"),
+    }
+    errors = [error for error in wrong.values() if error]
+    context = _context(import_id, history, head if wrong["at"] else int(at), "1" if wrong["speed"] else speed, errors)
+    return render(request, "imports/page.html", context, status=400 if errors else 200)
 
 
 @require_safe
+@counted
 def scenes(request: Request, import_id: str) -> HttpResponse:
     """At most `limit` frames after `after`, as a run's own are read from the API."""
     history = _find(import_id)
-    after, limit = _number(request.GET.get("after", "0")), _number(request.GET.get("limit", str(PAGE_FRAMES)))
+    after, limit = (number(request.GET.get(name, str(usual))) for name, usual in (("after", 0), ("limit", PAGE_FRAMES)))
     if after < 0 or not 1 <= limit <= PAGE_FRAMES:
         return problem(
             422, "after" if after < 0 else "limit", f"must be a whole number, a limit from 1 to {PAGE_FRAMES}"
@@ -89,11 +84,7 @@ def _context(name: str, history: History, at: int, speed: str, errors: list[Fiel
             "finished": True,
         },
         "replay": {
-            "at": at,
-            "head": head,
-            "back": at < head,
-            "speed": speed,
-            "speeds": SPEEDS,
+            **wish(at, head, speed),
             "errors": errors,
             "sagas": "",
             "scenes": reverse("imported-scenes", args=[name]),
@@ -118,10 +109,6 @@ def _text(request: Request, field: str) -> str:
         return str(file.read(), "utf-8-sig")
     except UnicodeDecodeError:
         raise HistoryInvalid(field, "is a file that holds no UTF-8 text") from None
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < MAX_NUMBER else -1
 
 
 def _find(name: str) -> History:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
@@ -19,7 +19,6 @@ from playground.lab.draft import Draft
 from playground.scenario import Scenario
 from playground.typing import Request
 from playground.views import base
-from sagas.errors import RunUnknown
 
 OTHERS = "?focus="  # where a saga of the run on the stage is brought into focus
 
@@ -72,10 +71,8 @@ def _start(request: Request) -> HttpResponse:
 
 
 def _with_run(request: Request, run_id: str, focus: str) -> HttpResponse:
-    try:
+    with base.or_404():
         stage = shown.run_shown(run_id, focus)
-    except RunUnknown as error:
-        raise Http404(str(error)) from None
     assert stage.scenario is not None
     assert stage.run is not None
     draft = drafts.of_scenario(stage.scenario)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic
 
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 from django.views.decorators.vary import vary_on_headers
@@ -17,7 +17,6 @@ from playground.acts.base import ChoiceT, Room
 from playground.scenario import Scenario, ScenarioInvalid, refuse_unbuilt
 from playground.typing import Request
 from playground.views import base
-from sagas.errors import RunUnknown
 from sagas.models import Run
 
 IN_LAB = "Open in the lab"
@@ -52,11 +51,10 @@ class OneRun(Generic[ChoiceT]):
         try:
             scenario = act.from_address(request.META["QUERY_STRING"])
             refuse_unbuilt(scenario)
-            stage = _asked_for(request, scenario)
+            with base.or_404():
+                stage = _asked_for(request, scenario)
         except ScenarioInvalid as error:
             return self._refused(request, error, status=400)
-        except RunUnknown as error:
-            raise Http404(str(error)) from None
         return self._page(request, stage, stage.scenario or scenario)
 
     def _start(self, request: Request) -> HttpResponse:

@@ -13,6 +13,7 @@ from playground import platforms
 from playground.acts import takeaways, ways
 from playground.export import scenarios
 from playground.export.scenarios import WAYS, ExportRefused
+from playground.reads import counted
 from playground.scenario import Scenario, ScenarioInvalid
 from playground.scenario_errors import listed
 from playground.typing import Request
@@ -34,6 +35,7 @@ def page(request: Request) -> HttpResponse:
 
 
 @require_safe
+@counted
 def download(request: Request, name: str) -> HttpResponse:
     """Return a platform's files as a zip: those that the page shows for the same scenario, byte for byte."""
     if name not in WAYS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -10,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
 from playground import housekeeping
@@ -61,6 +63,18 @@ def test_a_run_that_was_left_paused_a_day_ago_goes_on() -> None:
     asyncio.run(housekeeping.tidy())
     told = Command.objects.get(run=forgotten, kind="resume")
     assert (told.who, told.why) == ("the house", "paused, and older than 24 hours")
+    assert not Command.objects.filter(run=paused, kind="resume").exists()
+
+
+@pytest.mark.parametrize("public", [True, False])
+def test_where_no_web_process_keeps_house_prune_has_old_paused_runs_go_on(settings: Any, public: bool) -> None:
+    settings.SAGA_PUBLIC = public
+    paused, forgotten = _two_paused()
+    Run.objects.filter(pk=forgotten).update(created_at=timezone.now() - timedelta(hours=25))
+    said = io.StringIO()
+    call_command("prune", "--older-than", "7d", stdout=said)
+    assert Command.objects.filter(run=forgotten, kind="resume", who="the house").exists() is public
+    assert ("paused runs asked to go on: 1" in said.getvalue()) is public
     assert not Command.objects.filter(run=paused, kind="resume").exists()
 
 

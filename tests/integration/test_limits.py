@@ -8,14 +8,19 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
-from playground import limits
-from playground.limits import AtOnce, Limit
+from playground import environment, imported, limits, reads
+from playground.imports import read
+from playground.limits import AtOnce, Limit, OverLimit
 from playground.models import StoredScenario, Turn
+from playground.reads import Lately
 from playground.scenario import Scenario
 from playground.worlds import start
 from sagas.models import Run
+from tests.engine import Finished, drive, scenario
+from tests.play import ROOT
 from tests.visitors import Visitor
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
@@ -175,6 +180,93 @@ def test_forks_links_words_and_experiments_have_limits_of_their_own(monkeypatch:
     asked = [post(one, None, f"/api/runs/{run}/pause"), one.post(f"/runs/{run}/ask/pause")]
     asked += [post(one, None, f"/api/sagas/{run}-1/retry"), one.post(f"/runs/{run}/sagas/{run}-1/retry")]
     assert [answer.status_code for answer in asked] == [429] * 4
+
+
+def test_a_site_that_is_built_for_more_takes_more_of_all_together_and_no_more_of_one(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SAGA_LIMITS_TIMES = 2
+    monkeypatch.setattr(limits, "RUNS", Limit("run", "runs started", 2, 2))
+    assert statuses(Visitor(1), 3) == [201, 201, 429]
+    assert statuses(Visitor(2), 2) == [201, 201]
+    assert "this site takes at most 4" in post(Visitor(3)).json()["errors"][0]["message"]
+    assert limits.total(limits.SOCKETS) == limits.SOCKETS.all, "what a process holds is no matter of how many there are"
+
+
+@pytest.fixture(scope="module")
+def run_with_a_journal(engine_databases: None) -> Finished:
+    (run,) = drive(scenario(latency_ms=0, timeout_ms=20_000))
+    return run
+
+
+READS = (
+    "/runs/RUN/card.png",
+    "/lab/card.png?seed=7",
+    "/api/runs/RUN/scenes",
+    "/api/runs/RUN/export?format=mermaid",
+    "/api/runs/RUN/export?format=temporal",
+    "/takeaways/durable.zip",
+    "/import/IMPORT/scenes",
+)
+
+
+@pytest.mark.parametrize("address", READS)
+def test_what_takes_long_to_make_is_made_so_often_and_no_more(
+    address: str, run_with_a_journal: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = read("asl", (ROOT / "tests" / "data" / "histories" / "asl-trip.json").read_text(), "")
+    path = address.replace("RUN", run_with_a_journal.run.pk).replace("IMPORT", imported.keep(history))
+    monkeypatch.setattr(reads, "lately", Lately())
+    monkeypatch.setattr(limits, "READS", Limit("read", "reads", 2, 3))
+    one = Visitor()
+    assert [one.get(path).status_code for _ in range(2)] == [200, 200]
+    refused = one.get(path)
+    assert refused.status_code == 429
+    assert 1 <= int(refused["Retry-After"]) <= 60
+    assert refused["Cache-Control"] == "no-store"
+    assert "visitor may have at most 2 reads within a minute" in refused.content.decode()
+    assert one.get(f"/runs/{run_with_a_journal.run.pk}/").status_code == 200, "a page is no such read"
+    assert [Visitor(n).get(path).status_code for n in (2, 3)] == [200, 429]
+    assert not Turn.objects.exists(), "a read writes nothing"
+
+
+def test_reads_of_a_minute_ago_no_longer_count() -> None:
+    lately, limit = Lately(), Limit("read", "reads", 2, 3)
+
+    def refusal(who: str, now: float) -> tuple[str, int]:
+        with pytest.raises(OverLimit) as refused:
+            lately.count(limit, who, now)
+        return str(refused.value).partition(" may ")[0].partition(" takes ")[0], refused.value.seconds
+
+    lately.count(limit, "ann", 0.0)
+    lately.count(limit, "ann", 10.0)
+    assert refusal("ann", 20.0) == ("a visitor", 40)
+    lately.count(limit, "ben", 20.0)
+    assert refusal("cem", 25.5) == ("this site", 35)
+    assert refusal("ann", 59.9) == ("a visitor", 1)
+    lately.count(limit, "ann", 60.0)
+    assert refusal("ann", 60.0) == ("a visitor", 10)
+
+
+def test_on_a_site_of_ones_own_no_read_is_counted(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.SAGA_PUBLIC = False
+    monkeypatch.setattr(limits, "READS", Limit("read", "reads", 0, 0))
+    assert Visitor().get("/lab/card.png").status_code == 200
+
+
+@pytest.mark.parametrize(("given", "told"), [("", 1), ("1", 1), ("40", 40)])
+def test_how_many_times_more_a_site_takes_is_a_whole_number(
+    given: str, told: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAGA_LIMITS_TIMES", given)
+    assert environment.whole("SAGA_LIMITS_TIMES", 1, 1) == told
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "1.5", "many", "٣"])
+def test_what_is_no_such_number_is_refused_by_its_name(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAGA_LIMITS_TIMES", given)
+    with pytest.raises(ImproperlyConfigured, match=r"^SAGA_LIMITS_TIMES must be a whole number from 1, not "):
+        environment.whole("SAGA_LIMITS_TIMES", 1, 1)
 
 
 def test_a_link_that_is_kept_already_is_given_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

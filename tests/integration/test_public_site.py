@@ -127,3 +127,17 @@ def test_without_tls_a_visitor_is_sent_to_where_there_is_some() -> None:
     assert (answer.status_code, answer["Location"]) == (301, "https://testserver/acts/2/?seed=7")
     assert plain.get("/healthz").status_code == 200
     assert Client(REMOTE_ADDR="127.0.0.1").get("/").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_a_machine_of_the_house_is_answered_by_any_name_and_without_tls(settings: Any, path: str) -> None:
+    from django.test import Client
+
+    settings.ALLOWED_HOSTS = ["sagas.example"]
+    settings.DEBUG = False
+    inside = Client(REMOTE_ADDR="172.28.0.7", headers={"host": "172.28.0.3:8000"})
+    assert inside.get(path).status_code == 200
+    assert Client(REMOTE_ADDR="127.0.0.1", headers={"host": "127.0.0.1:8000"}).get(path).status_code == 200
+    assert inside.get(path, secure=True).status_code == 200
+    assert inside.get("/", secure=True).status_code == 400, "only what is asked by machines has no name"
+    assert inside.post(path).status_code == 405

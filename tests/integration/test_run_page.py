@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from playground import worlds
-from playground.scenario import FaultSpec
+from playground.scenario import FaultSpec, Scenario
 from sagas.models import Run
 from tests.engine import Finished, drive, fault, scenario
 
@@ -148,3 +148,41 @@ def test_two_futures_stand_side_by_side_from_where_they_part(client: Client, two
 
     same = client.get(f"/runs/{left.run.pk}/beside/{left.run.pk}/").content.decode()
     assert "They agree on every entry." in same
+
+
+@pytest.fixture
+def foreign(two: list[Finished]) -> str:
+    """A run whose definition no process here has any more."""
+    run = worlds.start(Scenario.parse({}))
+    Run.objects.filter(pk=run.pk).update(version=99, leased_until=2**62)
+    return run.pk
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/runs/RUN/",
+        "/runs/RUN/panels/",
+        "/runs/RUN/beside/RUN/",
+        "/runs/RUN/embed/",
+        "/runs/RUN/embed/?at=1",
+        "/runs/RUN/card.png",
+        "/runs/RUN/card.png?at=1",
+        "/acts/0/?run=RUN",
+        "/acts/1/?run=RUN",
+        "/acts/2/?run=RUN",
+        "/acts/3/?run=RUN",
+        "/acts/4/?run=RUN",
+        "/lab/?run=RUN",
+        "/oembed?url=http://localhost/runs/RUN/",
+    ],
+)
+def test_nobody_is_shown_a_run_whose_definition_is_not_here(foreign: str, address: str) -> None:
+    asking = Client(headers={"host": "localhost"}, raise_request_exception=False)
+    assert asking.get(address.replace("RUN", foreign)).status_code == 404
+
+
+def test_nothing_is_asked_of_a_run_whose_definition_is_not_here(foreign: str) -> None:
+    asking = Client(headers={"host": "localhost"}, raise_request_exception=False)
+    answer = asking.post(f"/runs/{foreign}/ask/cancel")
+    assert (answer.status_code, answer.content) == (409, b"no definition 'order' in version 99.")

@@ -127,3 +127,33 @@ def test_the_table_is_the_one_that_the_engines_are_held_to(client: Client) -> No
     table = page[page.index("differences-title") :]
     for one in platforms.DIFFERENCES:
         assert all(words in table for words in (one.what, one.why, f"{one.platform}: <code>{one.there}"))
+
+
+def ways_of(page: str) -> list[str]:
+    """Return where a page's links to its scenario's projects lead."""
+    return [html.unescape(found) for found in re.findall(r'href="(/takeaways/[^"]*)">The same saga, four ways<', page)]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_the_lab_and_a_runs_own_page_lead_to_the_projects_of_their_scenario(client: Client, query: str) -> None:
+    scenario = Scenario.from_query(query)
+    expected = "/takeaways/" + (f"?{scenario.query()}" if query else "") + "#platforms"
+    run = create_run(scenario.full()).pk
+    pages = [client.get(f"/lab/?{query}"), client.get(f"/lab/?run={run}"), client.get(f"/runs/{run}/")]
+    assert [ways_of(page.content.decode()) for page in pages] == [[expected]] * 3
+    led = client.get(expected.partition("#")[0])
+    assert led.status_code == 200
+    assert shown(led.content.decode())["temporal"] == dict(scenarios.project("temporal", scenario).files)
+
+
+def test_a_check_in_the_lab_leads_to_the_projects_of_what_was_chosen(client: Client) -> None:
+    fields = {"fault.charge-payment": "error", "times.charge-payment": "2", "orders": "1", "seed": "7"}
+    answer = client.post("/lab/check/", fields, headers={"hx-request": "true"})
+    assert ways_of(answer.content.decode()) == ["/takeaways/?fault=charge-payment:error:2&seed=7#platforms"]
+
+
+@pytest.mark.parametrize("mode", ["choreography", "none"])
+def test_where_nobody_drives_no_page_leads_to_projects(client: Client, mode: str) -> None:
+    run = create_run(Scenario.parse({"mode": mode}).full()).pk
+    for address in (f"/lab/?mode={mode}", f"/runs/{run}/"):
+        assert ways_of(client.get(address).content.decode()) == []

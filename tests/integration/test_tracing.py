@@ -14,6 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from playground import export, observed
 from playground.scenario import Scenario
+from playground.tracing import follower as follower_module
 from playground.tracing.follower import Follower
 from playground.tracing.sdk import Tracing, current
 from playground.tracing.services import watched
@@ -24,7 +25,7 @@ from sagas.runs import create_run, retry_saga
 from sagas.services.calls import Call
 from sagas.simulation import simulate
 from sagas.tracecontext import event_span, parse, trace_id
-from tests.engine import Finished, fault, read, scenario, working
+from tests.engine import Finished, drive, fault, read, scenario, working
 from tests.otlp import Collector, Told, about, bare, collecting, is_reported, is_served, told_in_file
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
@@ -224,6 +225,26 @@ def test_appends_that_were_missed_are_read_from_the_journal(collector: Collector
     tracing.close()
     live = collector.of(trace_id(run))
     assert bare(live) == bare([told for told in exported(run) if not is_reported(told[1])])
+    assert len(live) == len(bare(live))
+
+
+def test_what_was_missed_of_a_slow_run_is_sent_however_old_it_is(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only its first and its last entry are heard; whoever takes a run over would send nothing that is older."""
+    monkeypatch.setattr(follower_module, "RESEND_MS", 0)
+    (run,) = drive(scenario(latency_ms=20, **PATIENT))
+    entries = run.entries
+    assert len({entry.at for entry in entries}) > 5
+    tracing = tracing_to(collector)
+    follower = Follower(tracing)
+    follower.hear(run.run.pk, entries[:1])
+    follower.hear(run.run.pk, entries[-1:])
+    follower.close()
+    tracing.close()
+    live = collector.of(trace_id(run.run.pk))
+    assert len(live) > 5
+    assert bare(live) == bare([told for told in exported(run.run.pk) if not is_reported(told[1])])
     assert len(live) == len(bare(live))
 
 

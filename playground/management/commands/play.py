@@ -7,7 +7,8 @@ import asyncio
 import gc
 import logging
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from django.core.management import BaseCommand, CommandError
 from django.db import connections
@@ -15,6 +16,9 @@ from django.db import connections
 from playground import edges, embedded
 from playground.management.operator import first_operator
 from sagas.management.ready import need_engine, need_webhook, pace, prepare_databases
+
+if TYPE_CHECKING:
+    from playground.webserver import Server
 
 SOCKET_CLOSE_SECONDS = 2
 
@@ -42,18 +46,13 @@ class Command(BaseCommand):
 
     def _serve(self, host: str, port: int, *, works: bool) -> None:
         # Importing Daphne's server installs Twisted's reactor on asyncio, which only this command wants.
-        from daphne.endpoints import build_endpoint_description_strings
-        from twisted.internet.defer import Deferred
-
-        from playground.asgi import application
-        from playground.webserver import Server, reactor
+        from playground.webserver import reactor
 
         edges.cap_bodies()
         loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
         asyncio.set_event_loop(loop)
         died: list[BaseException] = []
-        engine = embedded.Embedded(pace())
-        embedded.current = engine if works else None
+        engine = embedded.current = embedded.Embedded(pace()) if works else None
 
         def on_death(error: BaseException) -> None:
             died.append(error)
@@ -61,22 +60,12 @@ class Command(BaseCommand):
 
         def ready() -> None:
             if server.listening_addresses:
-                if works:
+                if engine is not None:
                     engine.start(loop, on_death)
-                reactor.addSystemEventTrigger(
-                    "before", "shutdown", lambda: Deferred.fromFuture(asyncio.ensure_future(engine.stop(), loop=loop))
-                )
+                    _stop_before_the_end(engine, loop)
                 self._greet(*server.listening_addresses[0])
 
-        server = Server(
-            application=application,
-            endpoints=build_endpoint_description_strings(host=host, port=port),
-            signal_handlers=True,
-            ready_callable=ready,
-            verbosity=0,
-            application_close_timeout=SOCKET_CLOSE_SECONDS,
-            websocket_max_frame_size=edges.MAX_SAID,
-        )
+        server = _server(host, port, ready)
         # A port that is taken is told in this command's own line.
         logging.getLogger("daphne.server").addFilter(lambda record: "Listen failure" not in str(record.msg))
         server.run()
@@ -91,3 +80,32 @@ class Command(BaseCommand):
             self.stdout.write(f"Admin: http://{shown}:{port}/admin/{self._operator}")
         self.stdout.write(f"Ready: http://{shown}:{port}/")
         self.stdout.flush()
+
+
+def _server(host: str, port: int, ready: Callable[[], None]) -> Server:
+    from daphne.endpoints import build_endpoint_description_strings
+
+    from playground.asgi import application
+    from playground.webserver import Server
+
+    return Server(
+        application=application,
+        endpoints=build_endpoint_description_strings(host=host, port=port),
+        signal_handlers=True,
+        ready_callable=ready,
+        verbosity=0,
+        application_close_timeout=SOCKET_CLOSE_SECONDS,
+        websocket_max_frame_size=edges.MAX_SAID,
+    )
+
+
+def _stop_before_the_end(engine: embedded.Embedded, loop: asyncio.AbstractEventLoop) -> None:
+    """Have the reactor wait, when it shuts down, until the worker has stopped."""
+    from twisted.internet.defer import Deferred
+
+    from playground.webserver import reactor
+
+    def stop() -> Deferred[None]:
+        return Deferred.fromFuture(asyncio.ensure_future(engine.stop(), loop=loop))
+
+    reactor.addSystemEventTrigger("before", "shutdown", stop)

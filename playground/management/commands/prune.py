@@ -1,4 +1,7 @@
-"""Drops old runs with all that they own. Scenarios stay: what was shared is shared for ever."""
+"""Drops old runs with all that they own. Scenarios stay: what was shared is shared for ever.
+
+Of a public site it does all the housekeeping, as `play` does where it works itself: paused runs of long ago go on.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ import argparse
 import time
 from typing import Any
 
+from django.conf import settings
 from django.core.management import BaseCommand
 
 from playground import environment
-from playground.housekeeping import drop
+from playground.housekeeping import drop, resume_old
 from sagas.management.ready import prepare_databases
 from sagas.pruning import RUNS_PER_BATCH
 
@@ -39,3 +43,5 @@ class Command(BaseCommand):
             count += dropped
             self.stdout.write(f"{count} runs dropped so far")
         self.stdout.write(f"{count} runs dropped in all" if count else "nothing is that old")
+        if settings.SAGA_PUBLIC and (asked := resume_old()):
+            self.stdout.write(f"paused runs asked to go on: {asked}")
