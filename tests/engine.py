@@ -9,11 +9,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
+
 from sagas import catalog, journal
 from sagas.entries import Entry, Kind, Lane, Op
 from sagas.journal import Journal
 from sagas.language import sentence_violations
-from sagas.models import Run, Saga
+from sagas.models import Command, Run, Saga
 from sagas.runs import create_run
 from sagas.worker import Pace, Worker
 
@@ -108,8 +110,9 @@ def finish(*runs: Run, before: Callable[[], Any] | None = None) -> list[Finished
 
 
 def leave_alone(*, but: str = "") -> None:
-    """Take every unfinished run out of the workers' reach: what other tests left is not this test's to drive."""
-    Run.objects.filter(state="running").exclude(pk=but).update(leased_until=2**62)
+    """Take every run that has something to do out of the workers' reach: what other tests left is not this one's to drive."""
+    asked = Command.objects.filter(handled_seq=None).values("run")
+    Run.objects.filter(Q(state="running") | Q(pk__in=asked)).exclude(pk=but).update(leased_until=2**62)
 
 
 def drive(*scenarios: Mapping[str, Any]) -> list[Finished]:
