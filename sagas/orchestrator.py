@@ -62,7 +62,7 @@ class Driver:
         states = fold(loaded.entries, loaded.sagas)
         last = loaded.entries[-1].seq if loaded.entries else 0
         self.tape = Tape(ports.journal, lease, ports.clock, definition, states, last)
-        self._lock_step = next((s.name for s in definition.steps if s.settlement), "")
+        self._lock_step = definition.contested.name if definition.contested else ""
         self._schedule = self._make_schedule()
         self._wire = Wire(
             loaded.plan, definition, ports.services, ports.clock, lease.run, self._observe, self._schedule

@@ -28,7 +28,6 @@ from sagas.services.base import Service
 from sagas.state import SagaState
 from sagas.tape import fold
 
-FIRST_ORDER = 8412
 ITEM = "lamp"
 PRICE_CENTS = 4900
 TRIP_CENTS = 18_900
@@ -58,8 +57,7 @@ def create_run(scenario: Mapping[str, Any]) -> Run:
     definition = catalog.definition(plan.saga)
     run = Run(id=new_id(), definition=definition.name, version=definition.version, scenario=dict(scenario))
     run.payload = payload_of(plan.saga)
-    orders = [f"ord-{FIRST_ORDER + n}" for n in range(plan.orders)]
-    return store(run, definition, orders)
+    return store(run, definition, plan.order_names)
 
 
 def store(run: Run, definition: SagaDefinition, orders: Sequence[str]) -> Run:
@@ -81,7 +79,7 @@ def seeded(
     run: str, definition: SagaDefinition, orders: Sequence[str], plan: RunPlan
 ) -> Iterable[tuple[Service, Callable[[], None]]]:
     """Yield each service of a saga with what gives it its share of a new world."""
-    for name in dict.fromkeys(step.service for step in definition.steps):
+    for name in definition.services:
         service = catalog.SERVICES[name]
         yield service, partial(service.seed, run, orders=orders, stock=plan.stock, keep_back=plan.keep_back)
 

@@ -17,7 +17,6 @@ from sagas.entries import Entry, entry_from_json, iso_from_ms, ms_from_iso
 from sagas.errors import RunUnknown
 from sagas.models import Run, Saga
 from sagas.plan import RunPlan, plan_from_json
-from sagas.runs import FIRST_ORDER
 
 
 class ExportRefused(Exception):
@@ -96,7 +95,6 @@ def take(run_id: str) -> Taken:
 def take_scenario(scenario: Scenario) -> Taken:
     """Return a scenario of which there is no run: no entries, no books, and "" for the run's id."""
     definition = catalog.definition(scenario.saga)
-    orders = [f"ord-{FIRST_ORDER + n}" for n in range(scenario.orders)]
     return Taken(
         run="",
         definition=definition.name,
@@ -104,7 +102,7 @@ def take_scenario(scenario: Scenario) -> Taken:
         scenario=scenario.full(),
         state="",
         created_ms=0,
-        sagas=[TakenSaga(id="", order=order, state="", cause=None) for order in orders],
+        sagas=[TakenSaga(id="", order=order, state="", cause=None) for order in scenario.plan().order_names],
         facts={},
         entries=[],
     )

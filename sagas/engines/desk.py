@@ -97,7 +97,7 @@ class Desk:
             await self._strand(lease, str(error))
             return {"over": True}
         await copy.append(await self._beginning(copy), f"{lease.epoch}:begin")
-        lock = next((step for step in copy.definition.steps if step.settlement), None)
+        lock = copy.definition.contested
         service = self._services[lock.service] if lock else None
         return {
             "over": False,

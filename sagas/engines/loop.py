@@ -50,7 +50,7 @@ class Loop:
         for entry in run.entries:
             self._fold(entry)
         self._gate = Gate(pause_after(run.entries))
-        self._lock_step = next((step.name for step in self._definition.steps if step.settlement), "")
+        self._lock_step = self._definition.contested.name if self._definition.contested else ""
         self._schedule = schedule_of(run.plan, self.states, self._lock_step, looks_first=run.looks_first)
         self._schedule.recall(run.entries)
         self._places = {saga: Place() for saga in self.states}
