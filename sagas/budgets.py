@@ -13,6 +13,13 @@ from sagas.definition import Retry, Step
 from sagas.entries import Op
 from sagas.plan import RunPlan
 
+SETTLE_WAITS_MS = (200, 400, 800, 1600, 3200, 5000)
+
+
+def settle_wait_ms(unanswered: int) -> int:
+    """Return the wait before a settlement is told again that got no answer `unanswered` times before; it ends with one."""
+    return SETTLE_WAITS_MS[min(unanswered, len(SETTLE_WAITS_MS) - 1)]
+
 
 def span_ms(retry: Retry, timeout_ms: int) -> int:
     """Return milliseconds from the first attempt to the end of the last one's patience."""

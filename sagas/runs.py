@@ -21,7 +21,7 @@ from sagas.decider import key_of
 from sagas.definition import SagaDefinition
 from sagas.errors import CommandIncomplete, CommandRefused, RunUnknown
 from sagas.models import Command, Run, Saga, Step
-from sagas.operators import CANCEL, FAIL, NOBODY_DRIVES, OF_RUN, RELEASE, RESOLVE, RETRY, SENSELESS, heeds
+from sagas.operators import CANCEL, FAIL, NOBODY_DRIVES, OF_RUN, RELEASE, RESOLVE, RETRY, SENSELESS, heeds, meant_by
 from sagas.pausing import PAUSE, RESUME
 from sagas.plan import RunPlan, plan_from_json
 from sagas.services.base import Service
@@ -220,7 +220,7 @@ def _cancel_refusal(run: Run) -> str:
     if Command.objects.filter(run=run, kind=CANCEL, handled_seq=None).exists():
         return "a cancel is under way"
     definition = catalog.definition(run.definition, run.version)
-    return "" if any(heeds(definition, state, CANCEL) for state in _states(run).values()) else SENSELESS
+    return "" if meant_by(definition, _states(run).values(), CANCEL) else SENSELESS
 
 
 def _waiting_saga(saga_id: str, kind: str) -> Saga:

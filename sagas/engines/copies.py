@@ -24,12 +24,10 @@ from sagas.models import JournalEntry
 from sagas.network import Participant, Wire
 from sagas.projection import SagaRow, changed
 from sagas.recovery import Loaded
-from sagas.state import AT_REST, Phase, SagaState, evolve
+from sagas.state import AT_REST, ENDED, SagaState, evolve
 from sagas.tape import Appends, fold
 
 logger = logging.getLogger(__name__)
-
-ENDED = (Phase.COMPLETED, Phase.COMPENSATED)
 
 Database = Callable[..., Awaitable[Any]]
 Handled = Sequence[tuple[int, int, str]]
