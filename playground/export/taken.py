@@ -18,6 +18,8 @@ from sagas.errors import RunUnknown
 from sagas.models import Run, Saga
 from sagas.plan import RunPlan, plan_from_json
 
+ORCHESTRATED = "orchestration"
+
 
 class ExportRefused(Exception):
     """A run that cannot be written in some format, and why."""
@@ -92,20 +94,17 @@ def take(run_id: str) -> Taken:
     )
 
 
-def take_scenario(scenario: Scenario) -> Taken:
-    """Return a scenario of which there is no run: no entries, no books, and "" for the run's id."""
-    definition = catalog.definition(scenario.saga)
-    return Taken(
-        run="",
-        definition=definition.name,
-        version=definition.version,
-        scenario=scenario.full(),
-        state="",
-        created_ms=0,
-        sagas=[TakenSaga(id="", order=order, state="", cause=None) for order in scenario.plan().order_names],
-        facts={},
-        entries=[],
-    )
+def is_drivable(mode: str, saga: str) -> bool:
+    """Return whether somebody drives this, and with services that are this project's to give."""
+    return mode == ORCHESTRATED and saga in catalog.DEMOS
+
+
+def need_driver(mode: str, saga: str, *, whose: str, driver: str) -> None:
+    """Raise ExportRefused, for what `is_drivable` denies of `whose`, with the reason: it is not `driver`'s to drive."""
+    if mode != ORCHESTRATED:
+        raise ExportRefused(f"{whose}: mode {mode} has no orchestrator; {driver} drives, and there nobody does")
+    if saga not in catalog.DEMOS:
+        raise ExportRefused(f"the services of saga {saga!r} are its author's own, and stay where they are")
 
 
 def to_json(taken: Taken) -> dict[str, Any]:
