@@ -15,10 +15,10 @@ from django.conf import settings
 from playground import live, observed
 from playground.housekeeping import keep_house
 from sagas import catalog
-from sagas.clock import cancel_and_wait, spawn
-from sagas.engines import chosen
+from sagas.clock import cancel_and_wait, spawn, until_one_ends
 from sagas.journal import Journal
-from sagas.worker import Pace, Worker
+from sagas.management.ready import workers
+from sagas.worker import Pace
 
 STOP_SECONDS = 4.0  # a stop that takes longer is cut short: the next start recovers
 
@@ -29,8 +29,7 @@ class Embedded:
     def __init__(self, pace: Pace) -> None:
         self._journal = Journal()
         self._journal.listen(live.publish)
-        self.worker = Worker(self._journal, pace=pace)
-        self._elsewhere = chosen.worker(self._journal, lease_ms=pace.lease_ms, poll_ms=pace.poll_ms)
+        self.worker, *self._elsewhere = workers(self._journal, pace)
         self._task: asyncio.Task[None] | None = None
         self._around = ExitStack()
 
@@ -48,13 +47,10 @@ class Embedded:
     async def _work(self) -> None:
         self._journal.start()
         beside = [spawn(keep_house(), "keep house")] if settings.SAGA_PUBLIC else []
-        working = [spawn(each.run(), "worker") for each in (self.worker, self._elsewhere) if each is not None]
         try:
-            ended, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
-            for task in ended:
-                task.result()
+            await until_one_ends(*(spawn(each.run(), "worker") for each in (self.worker, *self._elsewhere)))
         finally:
-            await cancel_and_wait(*beside, *working)
+            await cancel_and_wait(*beside)
 
     async def stop(self) -> None:
         """Give every lease back, write what is waiting, end the services' threads."""

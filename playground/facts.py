@@ -120,7 +120,7 @@ def _services(run: Run) -> list[str]:
         definition = catalog.definition(run.definition, run.version)
     except DefinitionUnknown:
         return [name for name, s in catalog.SERVICES.items() if s.worlds._default_manager.filter(pk=run.pk).exists()]
-    return list(dict.fromkeys(step.service for step in definition.steps))
+    return list(definition.services)
 
 
 def _row(row: Row) -> dict[str, Any]:

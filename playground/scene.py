@@ -21,11 +21,10 @@ from playground.world import World
 from sagas.definition import SagaDefinition
 from sagas.entries import Entry, Kind
 from sagas.pausing import Pause, evolve_pause
-from sagas.plan import RunPlan
+from sagas.plan import RunPlan, order_name
 
-__all__ = ["FIRST_ORDER", "Fold", "idle_scene", "sentence"]
+__all__ = ["Fold", "idle_scene", "sentence"]
 
-FIRST_ORDER = 8412  # of every run; the next one is 8413
 PAUSED = "paused"
 NOTHING_YET = "Nothing has happened yet."
 
@@ -39,7 +38,7 @@ class Fold:
         self._plan, self._definition = plan, definition
         self._many = plan.orders > 1
         self._saga = focus
-        self._focus = FOCUS[plan.mode](plan, definition, f"ord-{FIRST_ORDER + _number(focus) - 1}")
+        self._focus = FOCUS[plan.mode](plan, definition, order_name(_number(focus) - 1))
         self._world = World(definition, many=self._many)
         self._views: dict[str, dict[str, Any]] = {}
         self._others: dict[str, Focus] = {}

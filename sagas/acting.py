@@ -5,10 +5,18 @@ What belongs to no task of a worker, as the journal's writer, is put down to the
 
 from __future__ import annotations
 
+import os
+import secrets
+import socket
 from contextvars import ContextVar
 
 _mine: ContextVar[str] = ContextVar("worker", default="")
 _latest = ""
+
+
+def new_name() -> str:
+    """Return a name for a worker of this process, such as `host:4711:1f0c9a3b`, that no other one has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def begin(worker: str) -> None:

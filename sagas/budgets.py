@@ -13,6 +13,13 @@ from sagas.definition import Retry, Step
 from sagas.entries import Op
 from sagas.plan import RunPlan
 
+SETTLE_WAITS_MS = (200, 400, 800, 1600, 3200, 5000)
+
+
+def settle_wait_ms(unanswered: int) -> int:
+    """Return the wait before a settlement is told again that got no answer `unanswered` times before; it ends with one."""
+    return SETTLE_WAITS_MS[min(unanswered, len(SETTLE_WAITS_MS) - 1)]
+
 
 def span_ms(retry: Retry, timeout_ms: int) -> int:
     """Return milliseconds from the first attempt to the end of the last one's patience."""
@@ -26,11 +33,21 @@ def timeout_of(step: Step, plan: RunPlan) -> int:
     return round(step.timeout * 1000) if step.timeout else plan.timeout_ms
 
 
+def retry_of(step: Step, plan: RunPlan) -> Retry:
+    """Return the budget of a step's action."""
+    return step.retry or plan.retry
+
+
+def compensation_retry_of(step: Step, plan: RunPlan) -> Retry:
+    """Return the budget of a step's undo."""
+    return step.compensation_retry or plan.compensation_retry
+
+
 def action_span_ms(step: Step, plan: RunPlan) -> int:
     """Return how long a step may be tried before it counts as failed: as long it may be unknown what it did."""
-    return span_ms(step.retry or plan.retry, timeout_of(step, plan))
+    return span_ms(retry_of(step, plan), timeout_of(step, plan))
 
 
 def compensation_span_ms(step: Step, plan: RunPlan) -> int:
     """Return how long an undo is tried before a person is asked."""
-    return span_ms(step.compensation_retry or plan.compensation_retry, timeout_of(step, plan))
+    return span_ms(compensation_retry_of(step, plan), timeout_of(step, plan))

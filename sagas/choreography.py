@@ -64,7 +64,7 @@ class Driver:
     def _make_desk(self, clock: BatonClock) -> Desk:
         ports, loaded, definition = self._ports, self._loaded, self._definition
         mail = Mail(ports.subscriptions or catalog.subscriptions(definition.name))
-        lock_step = next((step.name for step in definition.steps if step.settlement), "")
+        lock_step = definition.contested.name if definition.contested else ""
         schedule = Schedule()
         if loaded.plan.schedule != "free" and len(loaded.sagas) > 1:
             schedule = BatonSchedule(Rendezvous(self.tape.states, lock_step), self._baton)

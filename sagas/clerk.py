@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from sagas.definition import SagaDefinition
-from sagas.entries import Entry, Kind
+from sagas.entries import Entry
 from sagas.gate import Gate
 from sagas.models import Command
-from sagas.operators import FAIL, NOBODY_DRIVES, OF_RUN, RELEASE, SENSELESS, acted, given_up, heeds
+from sagas.operators import FAIL, NOBODY_DRIVES, OF_RUN, RELEASE, SENSELESS, acted, given_up, is_told, meant_by
 from sagas.state import SagaState
 from sagas.tape import Tape
 
@@ -76,8 +76,7 @@ class Clerk:
         if self._take_away is None:
             self._tape.handle(command.pk, NOBODY_DRIVES)
             return
-        named = [state for state in self._tape.states.values() if command.saga in ("", state.saga)]
-        meant = [state for state in named if heeds(self._definition, state, command.kind)]
+        meant = meant_by(self._definition, self._tape.states.values(), command.kind, command.saga)
         refusal = "" if meant else SENSELESS
         if meant and command.kind == RELEASE:
             await self._intend(_entry(command, meant[0]))
@@ -93,10 +92,7 @@ class Clerk:
             self._nudge(state.saga)
 
     async def _intend(self, entry: Entry) -> None:
-        def is_same(e: Entry) -> bool:
-            return e.kind is Kind.OPERATOR_ACTED and (e.saga, dict(e.detail)) == (entry.saga, dict(entry.detail))
-
-        if not any(is_same(e) for e in self._entries):
+        if not is_told(self._entries, entry):
             self._tape.put([entry])
         await self._tape.commit()
 

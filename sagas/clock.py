@@ -77,6 +77,17 @@ async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def until_one_ends(*tasks: asyncio.Task[Any]) -> None:
+    """Return once one of some tasks has ended and the others have been cancelled; raise the error it ended with, if any."""
+    try:
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            if not task.cancelled():
+                task.result()
+    finally:
+        await cancel_and_wait(*tasks)
+
+
 def spawn(coroutine: Coroutine[Any, Any, T], name: str, context: Context | None = None) -> asyncio.Task[T]:
     """Return a named task of the running loop, in a context of its own or in the given one."""
     return asyncio.get_running_loop().create_task(coroutine, name=name, context=context)

@@ -17,7 +17,7 @@ from sagas.errors import DefinitionInvalid, EngineNotReady
 
 Handler = Callable[..., Any]
 
-_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")  # of a saga, a step or a compensation
 
 
 class StepKind(StrEnum):
@@ -94,11 +94,13 @@ class SagaDefinition:
     for `sagas.lint`.
     """
 
-    __slots__ = ("_index", "name", "steps", "version")
+    __slots__ = ("_index", "contested", "name", "services", "steps", "version")
 
     name: str
     version: int
     steps: tuple[Step, ...]
+    services: tuple[str, ...]  # in the order of the steps, each once
+    contested: Step | None  # the step that takes what orders compete for: the first with a settlement
 
     def __init__(self, name: str, *, steps: Iterable[Step], version: int = 1) -> None:
         fixed = tuple(steps)
@@ -107,9 +109,15 @@ class SagaDefinition:
         except DefinitionInvalid as refusal:
             refusal.declared = Declaration(name=name, steps=fixed, version=version)
             raise
+        self._keep(name, version, fixed)
+
+    def _keep(self, name: str, version: int, fixed: tuple[Step, ...]) -> None:
+        """Become what is declared, once and for all."""
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "version", version)
         object.__setattr__(self, "steps", fixed)
+        object.__setattr__(self, "services", tuple(dict.fromkeys(step.service for step in fixed)))
+        object.__setattr__(self, "contested", next((step for step in fixed if step.settlement), None))
         object.__setattr__(self, "_index", {step.name: n for n, step in enumerate(fixed)})
 
     async def start(self, *, key: str, payload: Mapping[str, Any] | None = None) -> StartedSaga:
@@ -165,7 +173,7 @@ def start_with(starter: Starter) -> None:
 
 
 def _refuse_unsafe(name: str, version: int, steps: Sequence[Step]) -> None:
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise DefinitionInvalid(name, "a name is lower-case words joined by dashes")
     if version < 1:
         raise DefinitionInvalid(name, f"versions count from 1, not {version}")
@@ -178,9 +186,9 @@ def _refuse_unsafe(name: str, version: int, steps: Sequence[Step]) -> None:
 def _refuse_ambiguous_names(name: str, steps: Sequence[Step]) -> None:
     seen: set[str] = set()
     for step in steps:
-        if not _NAME.fullmatch(step.name):
+        if not NAME.fullmatch(step.name):
             raise DefinitionInvalid(name, "a name is lower-case words joined by dashes", step.name)
-        if step.compensation is not None and not _NAME.fullmatch(step.compensation_name):
+        if step.compensation is not None and not NAME.fullmatch(step.compensation_name):
             raise DefinitionInvalid(name, "its compensation needs a name: lower-case words joined by dashes", step.name)
         for used in (step.name, step.compensation_name):
             if used and used in seen:

@@ -13,10 +13,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, repeat
+from itertools import count
 from typing import Any
 
 from sagas.baton import Baton
+from sagas.budgets import settle_wait_ms
 from sagas.clock import Clock
 from sagas.courier import Courier
 from sagas.decider import delay_ms
@@ -28,8 +29,6 @@ from sagas.plan import RunPlan
 from sagas.schedule import Schedule
 from sagas.services.events import Event
 from sagas.tape import Tape
-
-SETTLE_WAITS_MS = (200, 400, 800, 1600, 3200, 5000)  # the last one repeats until the service answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,12 +128,12 @@ class Errand:
         await desk.schedule.let_go()
         parcel = desk.courier.parcel(self.event, self.service, 0)
         await desk.may_deliver(self)
-        for wait in chain(SETTLE_WAITS_MS, repeat(SETTLE_WAITS_MS[-1])):
+        for unanswered in count():
             answer = await desk.courier.tell(desk.tape.states[self._saga], parcel)
             if answer is not None:
                 await self._handled(str(answer.verdict))
                 return
-            await desk.clock.sleep(wait)
+            await desk.clock.sleep(settle_wait_ms(unanswered))
             await desk.may_deliver(self)
 
     async def _handled(self, verdict: str) -> None:

@@ -106,10 +106,7 @@ def _unheard(definition: SagaDefinition, parent: Run, told: Sequence[Entry]) -> 
         if entry.kind is Kind.EFFECT:
             newest[entry.detail["service"]] = max(newest[entry.detail["service"]], entry.detail["n"])
     rows = [
-        row
-        for name in dict.fromkeys(step.service for step in definition.steps)
-        for row in catalog.SERVICES[name].ledger(parent.pk)
-        if row.n < newest[name]
+        row for name in definition.services for row in catalog.SERVICES[name].ledger(parent.pk) if row.n < newest[name]
     ]
     states = fold(told, dict(Saga.objects.filter(run=parent).values_list("pk", "order")), _rule(parent))
     return [e for e in missing_effects(definition, states, told, rows) if e.kind is Kind.EFFECT]

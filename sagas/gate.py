@@ -7,9 +7,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable
+from dataclasses import dataclass
 
 from sagas.entries import Entry
 from sagas.pausing import PAUSE, RESUME, STEP, Pause
+from sagas.state import SagaState
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The run is paused; decide anew when a move may begin, or at `until` if a deadline passes before that."""
+
+    until: int | None
+
+
+def hold(state: SagaState, now: int) -> Hold:
+    """Return how long a saga is held that may not pass now."""
+    late = state.deadline_at is None or state.deadline_at <= now
+    return Hold(None if late else state.deadline_at)
 
 
 class Gate:

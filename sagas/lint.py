@@ -15,15 +15,12 @@ Richardson, "Microservices Patterns", chapter 4 (the order of kinds around the p
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from sagas.definition import Step, StepKind
-
-_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+from sagas.definition import NAME, Step, StepKind
 
 
 class Severity(StrEnum):
@@ -85,7 +82,7 @@ def _empty(declared: Declared) -> Iterator[Finding]:
 
 def _names(declared: Declared) -> Iterator[Finding]:
     instead = "Write it in lower-case words joined by dashes, as in charge-payment."
-    if not _NAME.fullmatch(declared.name):
+    if not NAME.fullmatch(declared.name):
         yield _refused("unusable-name", "", f"The saga's name {declared.name!r} fits in no address.", instead)
     if declared.version < 1:
         yield _refused(
@@ -97,7 +94,7 @@ def _names(declared: Declared) -> Iterator[Finding]:
     for step in declared.steps:
         undo = step.compensation_name if step.compensation is not None else None
         for name in (step.name, undo):
-            if name is not None and not _NAME.fullmatch(name):
+            if name is not None and not NAME.fullmatch(name):
                 yield _refused(
                     "unusable-name", step.name, f"The name {name!r} is part of a key, and fits in none.", instead
                 )

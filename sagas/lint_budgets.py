@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sagas.budgets import action_span_ms, compensation_span_ms, timeout_of
-from sagas.definition import Retry, Step, StepKind
+from sagas.budgets import action_span_ms, compensation_retry_of, compensation_span_ms, retry_of, timeout_of
+from sagas.definition import Step, StepKind
 from sagas.lint import Declared, Finding, Severity, worst_first
 from sagas.plan import RunPlan
 
@@ -65,13 +65,13 @@ def _late_tries(declared: Declared, plan: RunPlan) -> Iterator[Finding]:
     for n, step in enumerate(_may_turn(declared)):
         begins, lasts = n * plan.latency_ms, action_span_ms(step, plan)
         # Of a pivot that was not answered nobody knows whether it may be given up, so a deadline cuts nothing short.
-        cut = step.kind is not StepKind.PIVOT and _retry(step, plan).max_attempts > 1
+        cut = step.kind is not StepKind.PIVOT and retry_of(step, plan).max_attempts > 1
         if cut and begins < plan.deadline_ms < begins + lasts:
             yield Finding(
                 rule="tries-beyond-deadline",
                 severity=Severity.WARNING,
                 step=step.name,
-                wrong=f"{_retry(step, plan).max_attempts} tries of {step.name} last up to {lasts} ms from "
+                wrong=f"{retry_of(step, plan).max_attempts} tries of {step.name} last up to {lasts} ms from "
                 f"{begins} ms on, and the deadline of {plan.deadline_ms} ms turns the order back before they are spent.",
                 instead="Lengthen the deadline, or shorten timeout and waits, until the whole budget fits.",
             )
@@ -88,7 +88,7 @@ def _compensation_budgets(declared: Declared, plan: RunPlan) -> Iterator[Finding
         if step.compensation is None or step.kind is not StepKind.COMPENSATABLE:
             continue
         lasts, unknown = compensation_span_ms(step, plan), action_span_ms(step, plan)
-        if (step.compensation_retry or plan.compensation_retry).max_attempts == 1:
+        if compensation_retry_of(step, plan).max_attempts == 1:
             yield Finding(
                 rule="compensation-tried-once",
                 severity=severity,
@@ -111,7 +111,7 @@ def _one_try(declared: Declared, plan: RunPlan) -> Iterator[Finding]:
     if plan.mode == "none":
         return  # there is no second try in any case
     for step in declared.steps:
-        if step.kind is StepKind.COMPENSATABLE and _retry(step, plan).max_attempts == 1:
+        if step.kind is StepKind.COMPENSATABLE and retry_of(step, plan).max_attempts == 1:
             yield Finding(
                 rule="tried-once",
                 severity=Severity.NOTE,
@@ -125,7 +125,7 @@ def _enduring(declared: Declared, plan: RunPlan) -> Iterator[Finding]:
     if plan.mode != "orchestration":
         return
     for step in declared.steps:
-        retry = _retry(step, plan)
+        retry = retry_of(step, plan)
         if step.kind is StepKind.RETRIABLE and action_span_ms(step, plan) < ENDURING_MS:
             yield Finding(
                 rule="retriable-gives-up",
@@ -145,7 +145,3 @@ def _may_turn(declared: Declared) -> list[Step]:
     if StepKind.PIVOT in kinds:
         end = min(end, kinds.index(StepKind.PIVOT) + 1)
     return steps[:end]
-
-
-def _retry(step: Step, plan: RunPlan) -> Retry:
-    return step.retry or plan.retry

@@ -24,7 +24,7 @@ from sagas import secondhand, tracecontext
 from sagas.clock import Clock, cancel_and_wait, spawn
 from sagas.decider import Call as Attempt
 from sagas.decider import key_of
-from sagas.definition import Handler, SagaDefinition, Step
+from sagas.definition import Handler, SagaDefinition
 from sagas.entries import Entry, Kind, Lane, Op
 from sagas.plan import Fault, RunPlan
 from sagas.reports import facts_of, failed, outcome_of, settled, settlement_call, unheard
@@ -174,14 +174,19 @@ class Wire:
         await self._travel(self._plan.latency_ms // 2)
         return settled(state, step, key, found.service, record)
 
-    async def take_away(self, state: SagaState, step: Step, key: str, record: str) -> tuple[list[Entry], str]:
-        """Have a step's service take a record from a saga, past every fault; return the facts, or why it refuses."""
-        assert step.taking is not None
-        service, call = self._services[step.service], self._call(state, settlement_call(step.name, key), None)
-        call = replace(call, body={**call.body, "record": record})
-        answer = await at_work(service.executor, service.deliver, step.taking, call)
-        refusal = "" if answer.verdict is Verdict.OK else answer.reason or str(answer.verdict)
-        return facts_of(state, settlement_call(step.name, key), step.service, answer), refusal
+    async def take_away(self, state: SagaState, record: str) -> tuple[list[Entry], str]:
+        """Have a record taken from a saga by the service where it is, past every fault; return the facts, or why it is not."""
+        key = key_of(state.order, f"take-{record}")
+        for step in self._definition.steps:
+            if step.taking is None:
+                continue
+            service, taking = self._services[step.service], settlement_call(step.name, key)
+            call = self._call(state, taking, None)
+            call = replace(call, body={**call.body, "record": record})
+            answer = await at_work(service.executor, service.deliver, step.taking, call)
+            if answer.verdict is Verdict.OK:
+                return facts_of(state, taking, step.service, answer), ""
+        return [], f"{state.order} does not hold {record}"
 
     async def deliver_held(self, state: SagaState, *, ended: bool) -> None:
         """Let held messages of a saga arrive: those whose compensation has committed, at its end all.

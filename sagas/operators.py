@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sagas.decider import is_past_return, open_calls, settle_open
@@ -35,6 +35,18 @@ def heeds(definition: SagaDefinition, state: SagaState, action: str) -> bool:
     if action == RESOLVE:
         return state.stuck.op is not None
     return action == RETRY or (action == RELEASE and state.stuck.op is Op.COMPENSATION)
+
+
+def meant_by(definition: SagaDefinition, states: Iterable[SagaState], action: str, saga: str = "") -> list[SagaState]:
+    """Return the sagas that heed what is asked: of `saga`, or of each."""
+    return [state for state in states if saga in ("", state.saga) and heeds(definition, state, action)]
+
+
+def is_told(entries: Iterable[Entry], act: Entry) -> bool:
+    """Return whether a journal has this act of a saga's already: whoever began it did not come to its end."""
+    return any(
+        e.kind is Kind.OPERATOR_ACTED and (e.saga, dict(e.detail)) == (act.saga, dict(act.detail)) for e in entries
+    )
 
 
 def given_up(state: SagaState, who: str) -> list[Entry]:

@@ -13,12 +13,13 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sagas.budgets import settle_wait_ms
 from sagas.clerk import Clerk
 from sagas.clock import Clock, cancel_and_wait, spawn
-from sagas.decider import Call, Move, Moves, Park, Rest, Settle, Wait, advance, ask_again, decide, key_of, split
+from sagas.decider import Call, Move, Moves, Park, Rest, Settle, Wait, advance, ask_again, decide, split
 from sagas.definition import SagaDefinition
 from sagas.entries import Entry, Kind, Lane, Op
-from sagas.gate import Gate
+from sagas.gate import Gate, Hold, hold
 from sagas.leases import Lease
 from sagas.models import Command
 from sagas.network import Participant, Wire
@@ -27,12 +28,10 @@ from sagas.recovery import Loaded, first_entries, late_starts, ledger_rows, miss
 from sagas.schedule import Schedule, Turn, schedule_of
 from sagas.services.base import Row
 from sagas.services.events import Subscriptions
-from sagas.state import AT_REST, Phase, SagaState
+from sagas.state import AT_REST, ENDED, SagaState
 from sagas.tape import Appends, Tape, fold
 
 logger = logging.getLogger(__name__)
-
-SETTLE_WAITS_MS = (200, 400, 800, 1600, 3200, 5000)  # the last one repeats until the service answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +45,6 @@ class Ports:
     subscriptions: Mapping[str, Subscriptions] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """The run is paused; decide anew when a move may begin, or at `until` if a deadline passes before that."""
-
-    until: int | None
-
-
 class Driver:
     """Drives one run from wherever its journal ends until nothing can move by itself."""
 
@@ -62,7 +54,7 @@ class Driver:
         states = fold(loaded.entries, loaded.sagas)
         last = loaded.entries[-1].seq if loaded.entries else 0
         self.tape = Tape(ports.journal, lease, ports.clock, definition, states, last)
-        self._lock_step = next((s.name for s in definition.steps if s.settlement), "")
+        self._lock_step = definition.contested.name if definition.contested else ""
         self._schedule = self._make_schedule()
         self._wire = Wire(
             loaded.plan, definition, ports.services, ports.clock, lease.run, self._observe, self._schedule
@@ -131,7 +123,7 @@ class Driver:
             self.tape.put(found)
         self._wire.recall(self.tape.states, loaded.entries)
         self._schedule.recall([*loaded.entries, *found])
-        self._released = {saga for saga, state in states.items() if self._is_parked(state)}
+        self._released = {saga for saga, state in states.items() if state.is_parked}
 
     def _set_going(self) -> None:
         for saga, state in self.tape.states.items():
@@ -179,7 +171,7 @@ class Driver:
             move = self._decide(saga)
             await self.tape.commit()
             state = self.tape.states[saga]
-            await self._wire.deliver_held(state, ended=state.phase in (Phase.COMPLETED, Phase.COMPENSATED))
+            await self._wire.deliver_held(state, ended=state.phase in ENDED)
             match move:
                 case Call():
                     if move.op is Op.COMPENSATION and move.step == self._lock_step:
@@ -226,8 +218,7 @@ class Driver:
             return Turn()
         if self._gate.may_pass(state.saga, self._nudges[state.saga]):
             return None
-        late = state.deadline_at is None or state.deadline_at <= self._clock.now()
-        return Hold(None if late else state.deadline_at)
+        return hold(state, self._clock.now())
 
     @staticmethod
     def rule(definition: SagaDefinition, state: SagaState, now: int) -> Moves:
@@ -257,7 +248,7 @@ class Driver:
                 self._hear(told)
                 self._wake_parked(move.step)
                 return
-            await self._clock.sleep(SETTLE_WAITS_MS[min(n, len(SETTLE_WAITS_MS) - 1)])
+            await self._clock.sleep(settle_wait_ms(n))
             await self._gate.passed(state.saga)
 
     async def _park(self, saga: str, until: int | None) -> None:
@@ -311,20 +302,12 @@ class Driver:
                 self._schedule.goes_on(saga)
                 self._nudges[saga].set()
 
-    @staticmethod
-    def _is_parked(state: SagaState) -> bool:
-        return any(step.action.parked for step in state.steps.values())
-
     async def _rows(self) -> list[Row]:
         return await ledger_rows(self._definition, self._ports.services, self._lease.run)
 
     async def _take_away(self, state: SagaState, record: str) -> str:
         """Have a service take a record from a saga; return why it did not, or ""."""
-        for step in self._definition.steps:
-            if step.taking is not None:
-                key = key_of(state.order, f"take-{record}")
-                facts, refusal = await self._wire.take_away(state, step, key, record)
-                if not refusal:
-                    self._observe(facts)
-                    return ""
-        return f"{state.order} does not hold {record}"
+        facts, refusal = await self._wire.take_away(state, record)
+        if not refusal:
+            self._observe(facts)
+        return refusal

@@ -13,6 +13,8 @@ from typing import Any
 from sagas.definition import Retry
 from sagas.entries import Op
 
+FIRST_ORDER = 8412  # of every run; the next one is 8413
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
@@ -50,6 +52,16 @@ class RunPlan:
     deadline_ms: int | None = None
     watcher_ms: int | None = None
     seed: int = 1
+
+    @property
+    def order_names(self) -> list[str]:
+        """The orders of a run: ord-8412, ord-8413 and so on."""
+        return [order_name(index) for index in range(self.orders)]
+
+
+def order_name(index: int) -> str:
+    """Return what a run calls its order number `index`, from 0."""
+    return f"ord-{FIRST_ORDER + index}"
 
 
 def plan_from_json(value: Mapping[str, Any]) -> RunPlan:

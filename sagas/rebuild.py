@@ -44,7 +44,7 @@ class Rebuild:
         subscriptions: Mapping[str, Subscriptions],
     ) -> None:
         self._world, self._definition, self._plan = world, definition, plan
-        self._services = {step.service: services[step.service] for step in definition.steps}
+        self._services = {name: services[name] for name in definition.services}
         self._mail = Mail(subscriptions)
         self._subscriptions = subscriptions if plan.mode == "choreography" else {}
         self._payloads: dict[str, Mapping[str, Any]] = {}

@@ -91,7 +91,7 @@ def waiting_commands(runs: Iterable[str]) -> list[Command]:
 async def ledger_rows(definition: SagaDefinition, services: Mapping[str, Participant], run: str) -> list[Row]:
     """Return all that the services of a saga wrote in the world of this run."""
     rows: list[Row] = []
-    for name in dict.fromkeys(step.service for step in definition.steps):
+    for name in definition.services:
         rows += await at_work(services[name].executor, services[name].ledger, run)
     return rows
 

@@ -21,14 +21,13 @@ from sagas.decider import key_of
 from sagas.definition import SagaDefinition
 from sagas.errors import CommandIncomplete, CommandRefused, RunUnknown
 from sagas.models import Command, Run, Saga, Step
-from sagas.operators import CANCEL, FAIL, NOBODY_DRIVES, OF_RUN, RELEASE, RESOLVE, RETRY, SENSELESS, heeds
+from sagas.operators import CANCEL, FAIL, NOBODY_DRIVES, OF_RUN, RELEASE, RESOLVE, RETRY, SENSELESS, heeds, meant_by
 from sagas.pausing import PAUSE, RESUME
 from sagas.plan import RunPlan, plan_from_json
 from sagas.services.base import Service
 from sagas.state import SagaState
 from sagas.tape import fold
 
-FIRST_ORDER = 8412
 ITEM = "lamp"
 PRICE_CENTS = 4900
 TRIP_CENTS = 18_900
@@ -58,8 +57,7 @@ def create_run(scenario: Mapping[str, Any]) -> Run:
     definition = catalog.definition(plan.saga)
     run = Run(id=new_id(), definition=definition.name, version=definition.version, scenario=dict(scenario))
     run.payload = payload_of(plan.saga)
-    orders = [f"ord-{FIRST_ORDER + n}" for n in range(plan.orders)]
-    return store(run, definition, orders)
+    return store(run, definition, plan.order_names)
 
 
 def store(run: Run, definition: SagaDefinition, orders: Sequence[str]) -> Run:
@@ -81,7 +79,7 @@ def seeded(
     run: str, definition: SagaDefinition, orders: Sequence[str], plan: RunPlan
 ) -> Iterable[tuple[Service, Callable[[], None]]]:
     """Yield each service of a saga with what gives it its share of a new world."""
-    for name in dict.fromkeys(step.service for step in definition.steps):
+    for name in definition.services:
         service = catalog.SERVICES[name]
         yield service, partial(service.seed, run, orders=orders, stock=plan.stock, keep_back=plan.keep_back)
 
@@ -222,7 +220,7 @@ def _cancel_refusal(run: Run) -> str:
     if Command.objects.filter(run=run, kind=CANCEL, handled_seq=None).exists():
         return "a cancel is under way"
     definition = catalog.definition(run.definition, run.version)
-    return "" if any(heeds(definition, state, CANCEL) for state in _states(run).values()) else SENSELESS
+    return "" if meant_by(definition, _states(run).values(), CANCEL) else SENSELESS
 
 
 def _waiting_saga(saga_id: str, kind: str) -> Saga:

@@ -29,7 +29,7 @@ from sagas.network import DriverDied
 from sagas.orchestrator import Ports
 from sagas.plan import RunPlan, plan_from_json
 from sagas.recovery import Loaded
-from sagas.runs import FIRST_ORDER, ID_LENGTH, ID_LETTERS, payload_of
+from sagas.runs import ID_LENGTH, ID_LETTERS, payload_of
 from sagas.services.base import Row, Service
 from sagas.state import Phase, SagaState
 from sagas.virtual import Calls, VirtualClock, play
@@ -174,7 +174,7 @@ def journal_hash(entries: Iterable[Entry]) -> str:
 
 
 def _run(definition: SagaDefinition, plan: RunPlan) -> SimulatedRun:
-    services = {name: catalog.SERVICES[name] for name in dict.fromkeys(step.service for step in definition.steps)}
+    services = {name: catalog.SERVICES[name] for name in definition.services}
     loaded = _new_run(definition, plan)
     for service in services.values():
         service.seed(loaded.run, orders=list(loaded.sagas.values()), stock=plan.stock, keep_back=plan.keep_back)
@@ -201,7 +201,7 @@ def _new_run(definition: SagaDefinition, plan: RunPlan) -> Loaded:
         version=definition.version,
         plan=plan,
         payload=payload_of(plan.saga),
-        sagas={f"{run}-{n + 1}": f"ord-{FIRST_ORDER + n}" for n in range(plan.orders)},
+        sagas={f"{run}-{n}": order for n, order in enumerate(plan.order_names, 1)},
         entries=[],
         created_ms=EPOCH_MS,
     )
@@ -239,8 +239,8 @@ def _facts(services: Iterable[Service], run: str) -> dict[str, int]:
 
 
 def _moves_to_reserve(plan: RunPlan) -> int:
-    contested = [step for step in catalog.definition(plan.saga).steps if step.settlement]
-    return 2 if any(catalog.SERVICES[s.service].looks_first(s.action, plan.lock) for s in contested[:1]) else 1
+    step = catalog.definition(plan.saga).contested
+    return 2 if step and catalog.SERVICES[step.service].looks_first(step.action, plan.lock) else 1
 
 
 def _decided(order: tuple[int, ...], verdicts: Mapping[tuple[int, ...], Verdict]) -> int:

@@ -29,6 +29,7 @@ class Phase(StrEnum):
     LOST = "lost"
 
 
+ENDED = frozenset({Phase.COMPLETED, Phase.COMPENSATED})
 AT_REST = frozenset({Phase.COMPLETED, Phase.COMPENSATED, Phase.NEEDS_OPERATOR, Phase.ABANDONED, Phase.LOST})
 
 
@@ -134,6 +135,11 @@ class SagaState:
     settling: bool = False
     cancelled: bool = False
     stuck: Stuck | None = None
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether the saga waits in line for a lock."""
+        return any(step.action.parked for step in self.steps.values())
 
     def step(self, name: str) -> StepState:
         """Return a step's state; a step that was never touched is all zeros."""

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import random
-import secrets
-import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
@@ -75,7 +72,7 @@ class Worker:
         clock: Clock | None = None,
         only: str = "",
     ) -> None:
-        self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.owner = acting.new_name()
         self._journal, self._pace, self._only = journal, (pace := pace or Pace()), only
         self._crew = Crew(self.owner, lease_ms=pace.lease_ms, poll_ms=pace.poll_ms, strand_ms=pace.strand_ms)
         self._clock = clock or SharedClock()

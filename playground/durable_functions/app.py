@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from playground.services.commands import of_definition, settlement_name
-from sagas.budgets import timeout_of
+from sagas.budgets import compensation_retry_of, retry_of, timeout_of
 from sagas.definition import Retry, SagaDefinition, Step
 from sagas.plan import RunPlan
 
@@ -165,8 +165,8 @@ def _step(plan: RunPlan, step: Step) -> str:
         settlement=settlement_name(step),
         kind=str(step.kind),
         timeout_ms=timeout_of(step, plan),
-        budget=_budget(step.retry or plan.retry),
-        undo_budget=_budget(step.compensation_retry or plan.compensation_retry),
+        budget=_budget(retry_of(step, plan)),
+        undo_budget=_budget(compensation_retry_of(step, plan)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playground import step_functions
 from playground.export.project import Project
-from playground.export.taken import ExportRefused, Taken
+from playground.export.taken import Taken, need_driver
 from playground.scenario import Scenario
 from sagas.definition import SagaDefinition
 
@@ -12,11 +12,8 @@ __all__ = ["project", "write"]
 
 
 def write(taken: Taken) -> bytes:
-    """Return the zip. Raises ExportRefused for a run that nobody drives: a state machine is a driver."""
-    if taken.plan.mode != "orchestration":
-        raise ExportRefused(
-            f"run {taken.run} has mode {taken.plan.mode}; a state machine drives, and there nobody does"
-        )
+    """Return the zip. Raises ExportRefused for a run that nobody drives, or whose services are its author's own."""
+    need_driver(taken.plan.mode, taken.definition, whose=f"run {taken.run}", driver="a state machine")
     return project(Scenario.parse(dict(taken.scenario)), taken.steps).zip()
 
 

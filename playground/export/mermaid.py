@@ -34,7 +34,7 @@ class Diagram:
         self._attempts = Attempts(taken.entries)
         self._many = len(taken.sagas) > 1
         self._driver = DRIVERS.get(str(taken.scenario["mode"]), "")
-        self._services = list(dict.fromkeys(step.service for step in taken.steps.steps))
+        self._services = list(taken.steps.services)
         self._says: dict[tuple[str, str], str] = {}  # who said an event, by order and name
 
     def lines(self) -> Lines:

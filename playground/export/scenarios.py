@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 from playground.export import asl, durable, temporal
 from playground.export.project import Project
-from playground.export.taken import ExportRefused, take_scenario
+from playground.export.taken import ExportRefused, need_driver
 from playground.platforms import DURABLE_FUNCTIONS, STEP_FUNCTIONS, TEMPORAL
 from playground.scenario import Scenario
 from sagas import catalog
 
 __all__ = ["WAYS", "ExportRefused", "Way", "project"]
-
-ORCHESTRATED = "orchestration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ WAYS: Mapping[str, Way] = {  # under the names that the formats of a run have
         "workflow.py",
         "The way back is a loop in plain code. Temporal repeats no attempt by itself here, so the workflow hears "
         "of every silence and remembers it.",
-        lambda scenario: temporal.project(take_scenario(scenario)),
+        lambda scenario: temporal.project(scenario, catalog.definition(scenario.saga)),
     ),
     "durable": Way(
         DURABLE_FUNCTIONS,
@@ -54,11 +52,5 @@ WAYS: Mapping[str, Way] = {  # under the names that the formats of a run have
 
 def project(name: str, scenario: Scenario) -> Project:
     """Return the project for a platform of WAYS. Raises ExportRefused where there is nothing that it could drive."""
-    if scenario.mode != ORCHESTRATED:
-        raise ExportRefused(
-            f"mode {scenario.mode} has no orchestrator. Step Functions, Temporal and Durable Functions each drive a "
-            "saga, and in this scenario nobody does"
-        )
-    if scenario.saga not in catalog.DEMOS:
-        raise ExportRefused(f"the services of saga {scenario.saga!r} are its author's own, and stay where they are")
+    need_driver(scenario.mode, scenario.saga, whose="this scenario", driver="each of these platforms")
     return WAYS[name].write(scenario)

@@ -17,7 +17,8 @@ from sagas.entries import Entry, entry_from_json, iso_from_ms, ms_from_iso
 from sagas.errors import RunUnknown
 from sagas.models import Run, Saga
 from sagas.plan import RunPlan, plan_from_json
-from sagas.runs import FIRST_ORDER
+
+ORCHESTRATED = "orchestration"
 
 
 class ExportRefused(Exception):
@@ -93,21 +94,17 @@ def take(run_id: str) -> Taken:
     )
 
 
-def take_scenario(scenario: Scenario) -> Taken:
-    """Return a scenario of which there is no run: no entries, no books, and "" for the run's id."""
-    definition = catalog.definition(scenario.saga)
-    orders = [f"ord-{FIRST_ORDER + n}" for n in range(scenario.orders)]
-    return Taken(
-        run="",
-        definition=definition.name,
-        version=definition.version,
-        scenario=scenario.full(),
-        state="",
-        created_ms=0,
-        sagas=[TakenSaga(id="", order=order, state="", cause=None) for order in orders],
-        facts={},
-        entries=[],
-    )
+def is_drivable(mode: str, saga: str) -> bool:
+    """Return whether somebody drives this, and with services that are this project's to give."""
+    return mode == ORCHESTRATED and saga in catalog.DEMOS
+
+
+def need_driver(mode: str, saga: str, *, whose: str, driver: str) -> None:
+    """Raise ExportRefused, for what `is_drivable` denies of `whose`, with the reason: it is not `driver`'s to drive."""
+    if mode != ORCHESTRATED:
+        raise ExportRefused(f"{whose}: mode {mode} has no orchestrator; {driver} drives, and there nobody does")
+    if saga not in catalog.DEMOS:
+        raise ExportRefused(f"the services of saga {saga!r} are its author's own, and stay where they are")
 
 
 def to_json(taken: Taken) -> dict[str, Any]:

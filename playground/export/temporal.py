@@ -1,16 +1,17 @@
-"""The saga of a run as a small Temporal project, as a zip: it runs by itself and imports nothing of this project."""
+"""The scenario of a run as a small Temporal project, as a zip: it runs by itself and imports nothing of this project."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from playground import temporal_project
 from playground.export.project import Project
-from playground.export.taken import ExportRefused, Taken
+from playground.export.taken import Taken, need_driver
+from playground.scenario import Scenario
 from playground.temporal_project.readme import README
-from sagas import catalog
-from sagas.definition import Retry, Step
+from sagas.definition import Retry, SagaDefinition, Step
 from sagas.entries import Kind, Op
 from sagas.plan import Fault, RunPlan
 from sagas.runs import payload_of
@@ -43,22 +44,30 @@ UNDOING = {
 SETTLING = {"reserve-inventory": ("sell", -1), "create-order": ("confirm", 0), "book-flight": ("sell", -1)}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What a scenario was run as: whose it is, which orders, and how each ended where the project must end the same."""
+
+    name: str
+    orders: tuple[str, ...]
+    ends: Mapping[str, str] = field(default_factory=dict)
+
+
 def write(taken: Taken) -> bytes:
     """Return the zip. Raises ExportRefused for a run that nobody drives, or whose services are its author's own."""
-    return project(taken).zip()
+    need_driver(taken.plan.mode, taken.definition, whose=f"run {taken.run}", driver="a workflow")
+    ran = Ran(name=f"run {taken.run}", orders=tuple(saga.order for saga in taken.sagas), ends=_ends(taken))
+    return project(Scenario.parse(dict(taken.scenario)), taken.steps, ran).zip()
 
 
-def project(taken: Taken) -> Project:
-    """Return the project of a run, or of a scenario that never ran. Raises ExportRefused as `write` does."""
-    if taken.plan.mode != "orchestration":
-        raise ExportRefused(f"{_whence(taken)} has mode {taken.plan.mode}; a workflow drives, and there nobody does")
-    if taken.definition not in catalog.DEMOS:
-        raise ExportRefused(f"the services of saga {taken.definition!r} are its author's own, and stay where they are")
+def project(scenario: Scenario, definition: SagaDefinition, ran: Ran | None = None) -> Project:
+    """Return the project of a scenario; `ran` is what is known of a run of it."""
+    ran = ran or Ran(name="a scenario", orders=tuple(scenario.plan().order_names))
     files = {f"{name}.py": flat(name) for name in MODULES}
-    files["saga.py"] = saga_file(taken)
-    files["README.md"] = _readme(taken)
+    files["saga.py"] = saga_file(scenario.plan(), definition, ran)
+    files["README.md"] = _readme(scenario, definition, ran)
     files["requirements.txt"] = "temporalio>=1.35,<2\npytest>=8\n"
-    return Project(f"{taken.definition}-temporal", files)
+    return Project(f"{definition.name}-temporal", files)
 
 
 def flat(module: str) -> str:
@@ -68,19 +77,17 @@ def flat(module: str) -> str:
     return text.replace("  # noqa: T201", "")
 
 
-def saga_file(taken: Taken) -> str:
-    """Return `saga.py`: the steps, the budgets and the faults of a run, each thing on a line of its own."""
-    plan = taken.plan
-    steps = "".join(_step(step, payload_of(taken.definition)["amount"]) for step in taken.steps.steps)
+def saga_file(plan: RunPlan, definition: SagaDefinition, ran: Ran) -> str:
+    """Return `saga.py`: the steps, the budgets and the faults, each thing on a line of its own."""
+    steps = "".join(_step(step, payload_of(definition.name)["amount"]) for step in definition.steps)
     faults = "".join(f"    {_fault(fault)},\n" for fault in plan.faults)
-    orders = tuple(saga.order for saga in taken.sagas)
-    return f'''"""The saga, and how patient it is, as {_whence(taken)} had it."""
+    return f'''"""The saga, and how patient it is, as {ran.name} had it."""
 
 from __future__ import annotations
 
 from shapes import Fault, Retry, Step
 
-NAME = "{taken.definition}"
+NAME = "{definition.name}"
 STEPS = (
 {steps})
 RETRY = {_retry(plan.retry)}
@@ -88,16 +95,12 @@ COMPENSATION_RETRY = {_retry(plan.compensation_retry)}  # undo
 TIMEOUT_MS = {plan.timeout_ms}
 DEADLINE_MS: int | None = {plan.deadline_ms}
 LATENCY_MS = {plan.latency_ms}
-ORDERS: tuple[str, ...] = {orders!r}
+ORDERS: tuple[str, ...] = {ran.orders!r}
 STOCK = {plan.stock}
 WAITS_IN_LINE = {plan.lock == "wait"}
 FAULTS: tuple[Fault, ...] = ({"" if not faults else chr(10)}{faults})
-ENDS: dict[str, str] = {_ends(taken)!r}  # how the run ended, where this project must end the same
+ENDS: dict[str, str] = {dict(ran.ends)!r}  # how the run ended, where this project must end the same
 '''
-
-
-def _whence(taken: Taken) -> str:
-    return f"run {taken.run}" if taken.run else "a scenario"
 
 
 def _step(step: Step, amount: int) -> str:
@@ -156,16 +159,16 @@ def _left_out(plan: RunPlan) -> list[str]:
     return left
 
 
-def _readme(taken: Taken) -> str:
-    left = _left_out(taken.plan)
+def _readme(scenario: Scenario, definition: SagaDefinition, ran: Ran) -> str:
+    left = _left_out(scenario.plan())
     return README.format(
-        name=taken.definition,
-        whence=_whence(taken),
-        query=taken.query or "(all default)",
+        name=definition.name,
+        whence=ran.name,
+        query=scenario.query() or "(all default)",
         steps="\n".join(
             f"{n}. `{step.name}` in {step.service}"
             + (f", undone by `{step.compensation_name}`" if step.compensation else f" ({step.kind})")
-            for n, step in enumerate(taken.steps.steps, 1)
+            for n, step in enumerate(definition.steps, 1)
         ),
         left="\n".join(f"- {line}" for line in left) if left else "- Nothing.",
     )

@@ -95,10 +95,7 @@ class HeardDefinition(SagaDefinition):
             )
             for step in steps
         )
-        object.__setattr__(self, "name", "elsewhere")
-        object.__setattr__(self, "version", 1)
-        object.__setattr__(self, "steps", fixed)
-        object.__setattr__(self, "_index", {step.name: n for n, step in enumerate(fixed)})
+        self._keep("elsewhere", 1, fixed)
 
 
 def _elsewhere(*_: Any) -> None:

@@ -4,20 +4,19 @@ An activity that is tried again leaves one pair of events: when its last attempt
 with the attempt's number. When the attempts before it began and ended is not in a history, so they have no
 entries here; the number is kept. An input with `step` and `op` says what its activity is for, as those of the workflows
 that are exported here do. Any other activity that is a command of the services here, by its own name, its id or a name in its
-input, is that command; and one named `undo <step>` is taken for what it says.
+input, is that command; and one named `undo <step>` is taken for what it says. A run of this project's own engine has jobs
+for activities: see `playground.imports.engine`.
 Source: temporal.api.history.v1, HistoryEvent, in its protobuf JSON form.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from playground.imports import engine
 from playground.imports.history import (
     History,
     HistoryInvalid,
@@ -28,6 +27,7 @@ from playground.imports.history import (
     slug,
     text_at,
 )
+from playground.imports.payloads import decoded, inputs_of, said_in
 from playground.imports.scribe import Failure, Part, Scribe, known_part, own_part
 from playground.scenario_errors import shown
 from sagas.entries import Kind, Op
@@ -46,6 +46,8 @@ DEFINITE: Mapping[str, dict[str, bool]] = {
     "Failed": {"retryable": True, "whole_key": False},
 }
 
+SCHEDULED, STARTED, COMPLETED = "ACTIVITY_TASK_SCHEDULED", "ACTIVITY_TASK_STARTED", "ACTIVITY_TASK_COMPLETED"
+HEARD = (COMPLETED, "ACTIVITY_TASK_FAILED", "ACTIVITY_TASK_TIMED_OUT", "ACTIVITY_TASK_CANCELED")
 BROKE = "WORKFLOW_EXECUTION_FAILED"
 ENDED = {
     BROKE: "the workflow failed",
@@ -64,6 +66,7 @@ class _Scheduled:
     service: str
     at: int
     attempt: int
+    is_job: bool = False
     told: bool = False
 
 
@@ -73,79 +76,102 @@ def read(value: Any, definition: Any = None) -> History:
     if _type(events[0], 0) != FIRST:
         raise HistoryInvalid("history.events.0.eventType", f"must be {FIRST}, not {shown(events[0].get('eventType'))}")
     began = _attributes(events[0], FIRST)
-    orders = [given.get("order") for given in _inputs(began)] + _decoded(began.get("input"))
+    run = _begun(events)
+    orders = [run.order] if run else [given.get("order") for given in inputs_of(began)] + decoded(began.get("input"))
     order = next((text for text in orders if isinstance(text, str)), "")
     scribe = Scribe(PLATFORM, order or str(began.get("workflowId") or ""), moment_at(events[0], 0, "eventTime"))
-    reader = _Reader(scribe)
+    reader = _Reader(scribe, run)
     for n, event in enumerate(events):
         reader.take(n, event)
+    reader.close()
     return scribe.history(TITLE)
 
 
 class _Reader:
     """Goes through the events. How an activity went refers to the event by which it was scheduled."""
 
-    def __init__(self, scribe: Scribe) -> None:
-        self._scribe = scribe
+    def __init__(self, scribe: Scribe, run: engine.Begun | None) -> None:
+        self._scribe, self._run = scribe, run
         self._scheduled: dict[int, _Scheduled] = {}
+        self._silent: dict[int, engine.Job] = {}
+        self._end: tuple[int, Kind, str] | None = None  # of an order of the engine's, as it last wrote one down
         self._steps: set[str] = set()
 
     def take(self, n: int, event: Mapping[str, Any]) -> None:
         kind, at = _type(event, n), moment_at(event, n, "eventTime")
         said = _attributes(event, kind)
-        if kind == "ACTIVITY_TASK_SCHEDULED":
+        if kind == SCHEDULED:
             self._schedule(n, event, at, said)
-        elif kind == "ACTIVITY_TASK_STARTED":
-            self._start(self._of(n, event, kind), at, number_at({"attempt": 1, **said}, n, "attempt"))
-        elif kind in (
-            "ACTIVITY_TASK_COMPLETED",
-            "ACTIVITY_TASK_FAILED",
-            "ACTIVITY_TASK_TIMED_OUT",
-            "ACTIVITY_TASK_CANCELED",
-        ):
-            self._heard(self._of(n, event, kind), at, kind, said)
-        elif kind == "WORKFLOW_EXECUTION_COMPLETED":
+        elif kind == STARTED or kind in HEARD:
+            self._went(n, event, at, kind, said)
+        elif kind == "WORKFLOW_EXECUTION_COMPLETED" and self._run is None:
             self._went_through(at, said)
-        elif kind in ENDED:
+        elif kind in ENDED and self._end is None:
             why = object_in(said.get("failure")).get("message") or said.get("reason") or ""
             self._scribe.broke(at, ENDED[kind], str(why), by_itself=kind == BROKE)
 
+    def close(self) -> None:
+        """Say how an order of the engine's ended, unless it went on after that."""
+        if self._end is not None:
+            at, kind, reason = self._end
+            self._scribe.end(at, kind, reason)
+
     def _schedule(self, n: int, event: Mapping[str, Any], at: int, said: Mapping[str, Any]) -> None:
         name = text_at(event, n, "activityTaskScheduledEventAttributes", "activityType", "name")
-        inputs = list(_inputs(said))
+        job = engine.job_of(self._run, name, decoded(said.get("input"))) if self._run else None
+        if job is not None:
+            self._schedule_job(number_at(event, n, "eventId"), at, job)
+            return
+        inputs = list(inputs_of(said))
         part = self._part(n, name, str(said.get("activityId") or ""), inputs)
         number = next((given["attempt"] for given in inputs if type(given.get("attempt")) is int), 0)
         self._steps.add(part.step)
         self._scheduled[number_at(event, n, "eventId")] = _Scheduled(
-            part, _said(inputs, "key"), _said(inputs, "service"), at, number if 0 < number < MAX_ATTEMPTS else 0
+            part, said_in(inputs, "key"), said_in(inputs, "service"), at, number if 0 < number < MAX_ATTEMPTS else 0
         )
 
+    def _schedule_job(self, number: int, at: int, job: engine.Job) -> None:
+        if job.part is None:
+            self._silent[number] = job
+            return
+        attempt = job.attempt if 0 < job.attempt < MAX_ATTEMPTS else 0
+        self._scheduled[number] = _Scheduled(job.part, job.key, job.service, at, attempt, is_job=True)
+
+    def _went(self, n: int, event: Mapping[str, Any], at: int, kind: str, said: Mapping[str, Any]) -> None:
+        """Take how a scheduled activity went."""
+        number = number_at(event, n, field := f"{_camel(kind)}EventAttributes", "scheduledEventId")
+        if number in self._silent:
+            end = self._silent[number].end
+            if kind == COMPLETED and end is not None:
+                self._end = (at, *end)
+        elif number not in self._scheduled:
+            raise HistoryInvalid(f"history.events.{n}.{field}.scheduledEventId", f"{number} scheduled no activity")
+        elif kind == STARTED:
+            self._start(self._scheduled[number], at, number_at({"attempt": 1, **said}, n, "attempt"))
+        else:
+            self._heard(self._scheduled[number], at, kind, said)
+
     def _start(self, one: _Scheduled, at: int, attempt: int) -> None:
-        one.told = True
+        one.told, self._end = True, None
         self._scribe.called(at, one.part, service=one.service, key=one.key, attempt=one.attempt or attempt)
 
     def _heard(self, one: _Scheduled, at: int, kind: str, said: Mapping[str, Any]) -> None:
         if not one.told:  # it never began: there was nobody to take it
             self._start(one, one.at, 1)
-        answer = next((said for said in _decoded(said.get("result")) if isinstance(said, Mapping)), {})
-        if kind == "ACTIVITY_TASK_COMPLETED" and answer.get("verdict") == "queued":
+        answer = next((said for said in decoded(said.get("result")) if isinstance(said, Mapping)), {})
+        if kind == COMPLETED and one.is_job and (failure := engine.failure_in(answer)):
+            self._scribe.failed(at, one.part, failure, one.key)
+        elif kind == COMPLETED and answer.get("verdict") == "queued":
             queued = Failure(reason=f"queued: {answer.get('reason', '')}", is_definite=True)
             self._scribe.failed(at, one.part, queued, one.key)
-        elif kind == "ACTIVITY_TASK_COMPLETED":
+        elif kind == COMPLETED:
             self._scribe.done(at, one.part, one.key)
         else:
             self._scribe.failed(at, one.part, _failure(kind, said), one.key)
 
-    def _of(self, n: int, event: Mapping[str, Any], kind: str) -> _Scheduled:
-        field = f"{_camel(kind)}EventAttributes"
-        number = number_at(event, n, field, "scheduledEventId")
-        if number not in self._scheduled:
-            raise HistoryInvalid(f"history.events.{n}.{field}.scheduledEventId", f"{number} scheduled no activity")
-        return self._scheduled[number]
-
     def _went_through(self, at: int, said: Mapping[str, Any]) -> None:
         """Tell how a workflow ended that went through: by its own word, where its result has one of ours."""
-        result = _decoded(said.get("result"))
+        result = decoded(said.get("result"))
         words = [str(one.get("end", one.get("state", ""))) if isinstance(one, Mapping) else str(one) for one in result]
         if "needs-operator" in words:
             self._scribe.end(at, Kind.SAGA_NEEDS_OPERATOR)
@@ -153,7 +179,7 @@ class _Reader:
             self._scribe.went_through(at, undone="compensated" in words)
 
     def _part(self, n: int, name: str, activity: str, inputs: Sequence[Mapping[str, Any]]) -> Part:
-        step, op, key = slug(_said(inputs, "step")), _said(inputs, "op"), _said(inputs, "key")
+        step, op, key = slug(said_in(inputs, "step")), said_in(inputs, "op"), said_in(inputs, "key")
         if step and op in OPS:
             return Part(step, OPS[op], slug(key.rpartition(":")[2]) or step)
         named = [given[key] for given in inputs for key in NAMED_BY if isinstance(given.get(key), str)]
@@ -165,6 +191,17 @@ class _Reader:
             field = f"history.events.{n}.activityTaskScheduledEventAttributes.activityType.name"
             raise HistoryInvalid(field, f"must have a letter or a digit, not {shown(name)}")
         return own
+
+
+def _begun(events: Sequence[Mapping[str, Any]]) -> engine.Begun | None:
+    """Return how a run of this project's own engine began, None for any other workflow."""
+    kinds = [_type(event, n) for n, event in enumerate(events)]
+    if SCHEDULED not in kinds or COMPLETED not in kinds:
+        return None
+    asked, answered = events[kinds.index(SCHEDULED)], events[kinds.index(COMPLETED)]
+    if object_in(_attributes(asked, SCHEDULED).get("activityType")).get("name") != engine.BEGIN:
+        return None
+    return next(filter(None, map(engine.begun, decoded(_attributes(answered, COMPLETED).get("result")))), None)
 
 
 def _failure(kind: str, said: Mapping[str, Any]) -> Failure:
@@ -198,39 +235,3 @@ def _attributes(event: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
 def _camel(kind: str) -> str:
     first, *more = kind.lower().split("_")
     return first + "".join(word.capitalize() for word in more)
-
-
-def _inputs(said: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield each object among the inputs of an event, and each one right inside of such an object."""
-    for value in _decoded(said.get("input")):
-        if isinstance(value, Mapping):
-            yield value
-            yield from (each for each in value.values() if isinstance(each, Mapping))
-
-
-def _said(inputs: Iterable[Mapping[str, Any]], key: str) -> str:
-    """Return what the first input with a text under this key says, or ""."""
-    return next((text for given in inputs if isinstance(text := given.get(key), str)), "")
-
-
-def _decoded(payloads: Any) -> list[Any]:
-    """Return the values of payloads that are JSON; one that is encoded in another way says nothing here."""
-    found = payloads.get("payloads") if isinstance(payloads, Mapping) else payloads
-    values = []
-    for payload in found if isinstance(found, list) else ():
-        data = payload.get("data") if isinstance(payload, Mapping) else None
-        try:
-            text = base64.b64decode(data, validate=True).decode() if isinstance(data, str) else ""
-        except (binascii.Error, UnicodeDecodeError):
-            continue
-        values += [value] if (value := _json(text)) is not None else []
-        if not isinstance(data, str) and payload is not None:
-            values.append(payload)
-    return values
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None

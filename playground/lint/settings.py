@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from playground.lint.proofs import paying_step, sharing_steps
 from playground.scenario import Scenario
-from sagas.definition import SagaDefinition, Step
+from sagas.definition import SagaDefinition
 from sagas.lint import Finding, Severity
 
 UNLOCKED = ("off", "naive")
@@ -48,7 +48,7 @@ def key_without_step(scenario: Scenario, definition: SagaDefinition) -> Iterator
 
 
 def unlocked_race(scenario: Scenario, definition: SagaDefinition) -> Iterator[Finding]:
-    contested = _contested(definition)
+    contested = definition.contested
     if contested is not None and scenario.lock in UNLOCKED and scenario.orders > scenario.stock > 0:
         yield Finding(
             rule="unlocked-race",
@@ -61,7 +61,7 @@ def unlocked_race(scenario: Scenario, definition: SagaDefinition) -> Iterator[Fi
 
 
 def wait_without_end(scenario: Scenario, definition: SagaDefinition) -> Iterator[Finding]:
-    contested = _contested(definition)
+    contested = definition.contested
     if contested is None or contested.compensation is None or scenario.lock != "wait":
         return
     if scenario.mode == "orchestration" and scenario.orders > scenario.stock > 0 and scenario.deadline_ms is None:
@@ -113,8 +113,3 @@ SETTINGS: Sequence[Callable[[Scenario, SagaDefinition], Iterator[Finding]]] = (
     watcher,
     unheeded_deadline,
 )
-
-
-def _contested(definition: SagaDefinition) -> Step | None:
-    """Return the step that takes what the orders compete for."""
-    return next((step for step in definition.steps if step.settlement), None)

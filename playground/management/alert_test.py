@@ -21,9 +21,8 @@ from sagas import alerts, runs
 from sagas.clock import cancel_and_wait, spawn
 from sagas.entries import Kind
 from sagas.journal import Journal
-from sagas.management.ready import need_webhook, pace, prepare_databases
+from sagas.management.ready import need_engine, need_webhook, pace, prepare_databases, workers
 from sagas.models import Alert, JournalEntry, Run
-from sagas.worker import Worker
 
 LOOK_SECONDS = 0.1
 WHO = "alert-test"
@@ -48,6 +47,7 @@ def add_to(commands: Any) -> argparse.ArgumentParser:
 def handle(options: Mapping[str, Any]) -> int:
     """Raise an alert and follow it; return 1 unless it was raised, journaled and, if a webhook is set, delivered."""
     need_webhook()
+    need_engine()
     if options["patience"] <= 0:
         raise CommandError("--patience: must be more than 0")
     prepare_databases()
@@ -62,7 +62,8 @@ async def _followed(run: str, has_webhook: bool, patience: float) -> dict[str, b
     """Drive a run until its alert has arrived or patience ends, then close it; return what came true."""
     book = Journal()
     book.start()
-    working = spawn(Worker(book, pace=pace(poll_ms=round(LOOK_SECONDS * 1000)), only=run).run(), "worker")
+    mine = pace(poll_ms=round(LOOK_SECONDS * 1000))
+    working = [spawn(each.run(), "worker") for each in workers(book, mine, only=run)]
     try:
         passed = await _until(lambda: _seen(run, has_webhook), patience)
         if passed["raised"]:
@@ -70,7 +71,7 @@ async def _followed(run: str, has_webhook: bool, patience: float) -> dict[str, b
             closed = await _until(lambda: {"closed again": _is_closed(run)}, patience)
             passed = {**passed, **closed}
     finally:
-        await cancel_and_wait(working)
+        await cancel_and_wait(*working)
         await book.stop()
     return passed
 

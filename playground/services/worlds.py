@@ -18,7 +18,7 @@ from sagas import catalog
 from sagas.databases import atomic
 from sagas.models import Run
 from sagas.plan import RunPlan, plan_from_json
-from sagas.runs import FIRST_ORDER, new_id, payload_of
+from sagas.runs import new_id, payload_of, seeded
 
 AT_A_TIME = 100
 
@@ -35,12 +35,12 @@ class World:
     @property
     def orders(self) -> list[str]:
         """The orders that the world was furnished for."""
-        return [f"ord-{FIRST_ORDER + n}" for n in range(self.plan.orders)]
+        return self.plan.order_names
 
     @property
     def services(self) -> list[str]:
         """The services of its saga, in the order of the steps."""
-        return list(dict.fromkeys(step.service for step in catalog.definition(self.saga, self.version).steps))
+        return list(catalog.definition(self.saga, self.version).services)
 
     def index(self, order: str) -> int:
         """Return the index of an order, from 0, as faults have it; 0 for one that the world was not furnished for."""
@@ -52,8 +52,8 @@ def open_world(scenario: Scenario) -> World:
     plan = scenario.plan()
     definition = catalog.definition(plan.saga)
     world = World(id=new_id(), saga=definition.name, version=definition.version, plan=plan)
-    for name in world.services:
-        catalog.SERVICES[name].seed(world.id, orders=world.orders, stock=plan.stock, keep_back=plan.keep_back)
+    for _, seed in seeded(world.id, definition, world.orders, plan):
+        seed()
     OutsideWorld.objects.create(pk=world.id, version=world.version, scenario=scenario.full())
     return world
 

@@ -21,14 +21,13 @@ def files(scenario: Scenario, definition: SagaDefinition | None = None) -> Mappi
     """Return the files of a scenario's project by their paths; without `definition` its saga is the newest version."""
     definition = definition or catalog.definition(scenario.saga)
     plan = scenario.plan()
-    services = list(dict.fromkeys(step.service for step in definition.steps))
     return {
         "README.md": texts.readme(plan, definition),
         "machine.asl.json": machine.write(plan, definition),
         "scenario.json": json.dumps(scenario.full(), indent=2) + "\n",
-        "template.yaml": texts.template(definition, services),
+        "template.yaml": texts.template(definition),
         "requirements-local.txt": texts.REQUIREMENTS,
         "run_locally.py": inspect.getsource(run_locally),
         "functions/task.py": inspect.getsource(task),
-        **{f"functions/{service}.py": texts.function(definition, service) for service in services},
+        **{f"functions/{service}.py": texts.function(definition, service) for service in definition.services},
     }

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from playground.services.commands import settlement_name
+from sagas.budgets import compensation_retry_of, retry_of, timeout_of
 from sagas.definition import Retry, SagaDefinition, Step, StepKind
 from sagas.entries import Op
 from sagas.plan import RunPlan
@@ -73,11 +74,11 @@ def _action(plan: RunPlan, steps: Sequence[Step], n: int) -> State:
     step = steps[n]
     following = steps[n + 1].name if n + 1 < len(steps) else _after_actions(steps)
     deadline = plan.deadline_ms if step.kind is not StepKind.RETRIABLE else None
-    retry = [_line(plan)] if plan.lock == "wait" else []
+    retry = [_line()] if plan.lock == "wait" else []
     return {
         "Comment": _ACTION_COMMENTS[step.kind].format(n + 1, len(steps)),
         **_task(plan, step, step.name, str(Op.ACTION), deadline),
-        "Retry": [*retry, *_retry(step.retry or plan.retry)],
+        "Retry": [*retry, *_retry(retry_of(step, plan))],
         "Catch": _catch(steps, n),
         "Next": following,
     }
@@ -88,7 +89,7 @@ def _undo(plan: RunPlan, steps: Sequence[Step], n: int) -> State:
     return {
         "Comment": f"{UNDO} {step.name}: from its key alone, and harmless where nothing was done",
         **_task(plan, step, step.compensation_name, str(Op.COMPENSATION)),
-        "Retry": _retry(step.compensation_retry or plan.compensation_retry),
+        "Retry": _retry(compensation_retry_of(step, plan)),
         "Catch": [
             {
                 "Comment": "an undo that cannot be done is never taken for done",
@@ -121,7 +122,7 @@ def _settlement(plan: RunPlan, steps: Sequence[Step], step: Step) -> State:
 
 
 def _task(plan: RunPlan, step: Step, command: str, op: str, deadline_ms: int | None = None, key: str = "") -> State:
-    timeout_ms = round(step.timeout * 1000) if step.timeout else plan.timeout_ms
+    timeout_ms = timeout_of(step, plan)
     payload: dict[str, Any] = {
         "command": command,
         "op": op,
@@ -171,7 +172,7 @@ def _retry(budget: Retry) -> list[State]:
     ]
 
 
-def _line(plan: RunPlan) -> State:
+def _line() -> State:
     """Return the retrier of a call that has a place in the line for a lock: it costs no attempt of the budget."""
     return {
         "Comment": "in line for a lock: nothing pushes a machine, so it asks again",

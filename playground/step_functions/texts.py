@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from playground.services.commands import of_definition
+from playground.step_functions.machine import FUNCTION as FUNCTION_NAME
 from sagas.definition import SagaDefinition, StepKind
 from sagas.plan import RunPlan
 
@@ -115,7 +114,7 @@ Resources:
 TEMPLATE_FUNCTION = """  {title}Function:
     Type: AWS::Serverless::Function
     Properties:
-      FunctionName: five-ledgers-{service}
+      FunctionName: {name}
       Handler: {service}.handler
 """
 
@@ -156,9 +155,12 @@ def function(definition: SagaDefinition, service: str) -> str:
     return FUNCTION.format(service=service, commands=", ".join(names))
 
 
-def template(definition: SagaDefinition, services: Sequence[str]) -> str:
+def template(definition: SagaDefinition) -> str:
     """Return template.yaml."""
-    titled = [{"service": service, "title": service.capitalize()} for service in services]
+    titled = [
+        {"service": service, "title": service.capitalize(), "name": FUNCTION_NAME.format(service)}
+        for service in definition.services
+    ]
     return "".join(
         [
             TEMPLATE_HEAD.format(name=definition.name, version=definition.version),

@@ -10,11 +10,10 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 from django.http import Http404
 from django.urls import reverse
 
-from playground.export.scenarios import ORCHESTRATED
+from playground.export.taken import is_drivable
 from playground.found import Found, find
 from playground.scenario import Scenario
 from playground.typing import Request
-from sagas import catalog
 from sagas.errors import DefinitionUnknown, RunUnknown
 
 
@@ -54,8 +53,7 @@ def _link(scenario: Scenario) -> dict[str, str]:
 
 
 def _ways(scenario: Scenario, query: str) -> str:
-    drivable = scenario.mode == ORCHESTRATED and scenario.saga in catalog.DEMOS
-    return f"{address('takeaways', query)}#platforms" if drivable else ""
+    return f"{address('takeaways', query)}#platforms" if is_drivable(scenario.mode, scenario.saga) else ""
 
 
 def from_home(request: Request) -> bool:

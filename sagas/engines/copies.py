@@ -24,12 +24,10 @@ from sagas.models import JournalEntry
 from sagas.network import Participant, Wire
 from sagas.projection import SagaRow, changed
 from sagas.recovery import Loaded
-from sagas.state import AT_REST, Phase, SagaState, evolve
+from sagas.state import AT_REST, ENDED, SagaState, evolve
 from sagas.tape import Appends, fold
 
 logger = logging.getLogger(__name__)
-
-ENDED = (Phase.COMPLETED, Phase.COMPENSATED)
 
 Database = Callable[..., Awaitable[Any]]
 Handled = Sequence[tuple[int, int, str]]
@@ -81,7 +79,7 @@ class Copy:
                 try:
                     await self._book.append(batch)
                 except JournalConflict:
-                    if not await self._database(journal.read, self.loaded.run, self.last_seq, 1):
+                    if not batch.entries or not await self._is_taken(batch.entries[0].seq):
                         raise  # nobody wrote in between: the database refused it
                     continue
                 self._take(batch.entries)
@@ -92,7 +90,7 @@ class Copy:
         return bool(await self._database(_is_written, self.loaded.run, append_id))
 
     async def catch_up(self) -> None:
-        """Learn what others have written."""
+        """Learn what others have written; several may do so here at the same time."""
         while more := await self._database(journal.read, self.loaded.run, self.last_seq):
             self._take(more)
 
@@ -120,6 +118,10 @@ class Copy:
         return [
             [e.seq, e.step] for e in self.entries[since:] if e.kind is Kind.LOCK_RELEASED and e.lane is Lane.SERVICE
         ]
+
+    async def _is_taken(self, seq: int) -> bool:
+        """Return whether somebody has written the entry of this `seq`."""
+        return bool(await self._database(journal.read, self.loaded.run, seq - 1, 1))
 
     def _observe(self, facts: list[Entry]) -> None:
         """Write what became true at once: whoever watches sees it before the answer arrives."""
@@ -179,8 +181,10 @@ class Copy:
         return found
 
     def _take(self, entries: Sequence[Entry]) -> None:
-        self.entries += entries
-        for entry in entries:
+        """Take entries that follow, each once: somebody else here may have read the same ones meanwhile."""
+        fresh = [entry for entry in entries if entry.seq > self.last_seq]
+        self.entries += fresh
+        for entry in fresh:
             self._is_over = _over(self._is_over, entry)
             if entry.saga in self.states:
                 self.states[entry.saga] = evolve(self.states[entry.saga], entry)

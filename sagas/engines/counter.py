@@ -13,9 +13,9 @@ from typing import Any
 from sagas.definition import SagaDefinition
 from sagas.engines.jobs import Json
 from sagas.engines.told import Asked
-from sagas.entries import Entry, Kind
+from sagas.entries import Entry
 from sagas.gate import Gate
-from sagas.operators import FAIL, OF_RUN, RELEASE, SENSELESS, acted, given_up, heeds
+from sagas.operators import FAIL, OF_RUN, RELEASE, SENSELESS, acted, given_up, is_told, meant_by
 from sagas.state import SagaState
 
 
@@ -52,13 +52,12 @@ class Counter:
         """Return the entries of an act, and the saga and the record where a service must be asked as well."""
         if asked.kind in OF_RUN:
             return self._move_gate(asked, has_ended), None
-        named = [state for state in self._states.values() if asked.saga in ("", state.saga)]
-        meant = [state for state in named if heeds(self._definition, state, asked.kind)]
+        meant = meant_by(self._definition, self._states.values(), asked.kind, asked.saga)
         if not meant:
             self._refusals[asked.id] = SENSELESS
         elif asked.kind == RELEASE:
             entry = _entry(asked, meant[0])
-            return [] if self._is_told(entry) else [entry], (meant[0].saga, str(asked.detail["record"]))
+            return [] if is_told(self._entries, entry) else [entry], (meant[0].saga, str(asked.detail["record"]))
         facts = [_entry(asked, state) for state in meant]
         if asked.kind == FAIL:
             facts += [unknown for state in meant for unknown in given_up(state, asked.who)]
@@ -94,13 +93,6 @@ class Counter:
         entry = _entry(asked)
         self._gate.obey(entry)
         return [entry]
-
-    def _is_told(self, entry: Entry) -> bool:
-        """Return whether the journal has this act already: whoever began it did not come to its end."""
-        return any(
-            e.kind is Kind.OPERATOR_ACTED and (e.saga, dict(e.detail)) == (entry.saga, dict(entry.detail))
-            for e in self._entries
-        )
 
 
 def _entry(asked: Asked, state: SagaState | None = None) -> Entry:

@@ -13,9 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import secrets
-import socket
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,10 +21,10 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import connections
 
-from sagas import catalog, leases
+from sagas import acting, catalog, leases
 from sagas.clock import Clock, SystemClock
 from sagas.databases import mended
-from sagas.decider import Call, key_of
+from sagas.decider import Call
 from sagas.engines.copies import Copy
 from sagas.engines.jobs import Do, Job, Json, call_from_json, job_from_json
 from sagas.engines.told import definition_to_json
@@ -69,7 +66,7 @@ class Desk:
         services: Mapping[str, Participant] = catalog.SERVICES,
         clock: Clock | None = None,
     ) -> None:
-        self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.owner = acting.new_name()
         self._book, self._engine, self._services = book, engine, services
         self._clock = clock or SystemClock()
         self._copies: OrderedDict[tuple[str, int], Copy] = OrderedDict()
@@ -97,7 +94,7 @@ class Desk:
             await self._strand(lease, str(error))
             return {"over": True}
         await copy.append(await self._beginning(copy), f"{lease.epoch}:begin")
-        lock = next((step for step in copy.definition.steps if step.settlement), None)
+        lock = copy.definition.contested
         service = self._services[lock.service] if lock else None
         return {
             "over": False,
@@ -192,15 +189,10 @@ class Desk:
         return {"heard": None if heard is None else heard.to_json()}
 
     async def _take_away(self, copy: Copy, job: Job) -> dict[str, Any]:
-        state, record = copy.states[job.what["of"]], job.what["record"]
-        for step in copy.definition.steps:
-            if step.taking is not None:
-                key = key_of(state.order, f"take-{record}")
-                facts, refusal = await copy.wire.take_away(state, step, key, record)
-                if not refusal:
-                    await copy.append(facts, f"{job.id}:facts")
-                    return {"refusal": ""}
-        return {"refusal": f"{state.order} does not hold {record}"}
+        facts, refusal = await copy.wire.take_away(copy.states[job.what["of"]], job.what["record"])
+        if not refusal:
+            await copy.append(facts, f"{job.id}:facts")
+        return {"refusal": refusal}
 
     async def _sweep(self, copy: Copy, job: Job) -> dict[str, Any]:
         """Wait until nothing is under way here, deliver what is late, copy what the journal lacks."""

@@ -66,6 +66,11 @@ class Job:
         """The saga that goes on by it, or "" for the run as a whole."""
         return str(self.what.get("saga", ""))
 
+    @property
+    def longest_ms(self) -> int:
+        """How long it may take by its plan, besides what it costs anyway."""
+        return int(self.what["call"]["timeout_ms"]) if self.do is Do.ATTEMPT else 0
+
 
 def job_from_json(value: Json) -> Job:
     """Return the job that `Job.to_json` wrote. Raises KeyError or ValueError when it is none."""

@@ -27,16 +27,17 @@ from collections.abc import Iterable
 from itertools import count
 from typing import Any
 
+from sagas.budgets import settle_wait_ms
 from sagas.decider import Call, Move, Park, Rest, Settle, Wait, advance, ask_again, split
 from sagas.engines.counter import Counter
 from sagas.engines.jobs import Do, Job, Json, call_to_json
-from sagas.engines.places import Hold, Place, Turn, is_parked, settle_wait_ms
+from sagas.engines.places import Place
 from sagas.engines.told import asked_from_json, told_from_json
 from sagas.entries import Entry, Kind, Lane, Op, entry_from_json
-from sagas.gate import Gate
+from sagas.gate import Gate, Hold, hold
 from sagas.operators import FAIL
 from sagas.pausing import pause_after
-from sagas.schedule import schedule_of
+from sagas.schedule import Turn, schedule_of
 from sagas.state import AT_REST, SagaState, evolve
 
 
@@ -50,11 +51,11 @@ class Loop:
         for entry in run.entries:
             self._fold(entry)
         self._gate = Gate(pause_after(run.entries))
-        self._lock_step = next((step.name for step in self._definition.steps if step.settlement), "")
+        self._lock_step = self._definition.contested.name if self._definition.contested else ""
         self._schedule = schedule_of(run.plan, self.states, self._lock_step, looks_first=run.looks_first)
         self._schedule.recall(run.entries)
         self._places = {saga: Place() for saga in self.states}
-        self._released = {saga for saga, state in self.states.items() if is_parked(state)}
+        self._released = {saga for saga, state in self.states.items() if state.is_parked}
         self._jobs: dict[str, Job] = {}
         self._new: list[Job] = []
         self._numbers = count(1)
@@ -174,8 +175,7 @@ class Loop:
             return Turn()
         if self._gate.may_pass(state.saga):
             return None
-        late = state.deadline_at is None or state.deadline_at <= now
-        return Hold(None if late else state.deadline_at)
+        return hold(state, now)
 
     def _call(self, saga: str, place: Place, call: Call) -> None:
         contested = call.step == self._lock_step
@@ -243,7 +243,7 @@ class Loop:
         if state.phase in AT_REST:
             return False
         place = self._places[saga]
-        return place.move is not None or place.until is not None or saga in self._released or not is_parked(state)
+        return place.move is not None or place.until is not None or saga in self._released or not state.is_parked
 
     def _begin(self, do: Do, what: Json, place: Place | None = None) -> None:
         number = f"{self._run.epoch}:{next(self._numbers)}"

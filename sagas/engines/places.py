@@ -6,21 +6,8 @@ from dataclasses import dataclass
 
 from sagas.decider import Move
 from sagas.engines.jobs import Json
-from sagas.state import SagaState
-
-SETTLE_WAITS_MS = (200, 400, 800, 1600, 3200, 5000)  # the last one repeats until the service answers
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """The saga's next outward step has to wait for its turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """The run is paused; nothing to do until a move may begin, or until a deadline passes before that."""
-
-    until: int | None
+from sagas.gate import Hold
+from sagas.schedule import Turn
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,13 +29,3 @@ class Place:
     def abandon(self) -> None:
         """Wait no longer for the job under way."""
         self.job, self.move, self.seen = "", None, None
-
-
-def settle_wait_ms(unanswered: int) -> int:
-    """Return the wait before a settlement is told again that got no answer so often before."""
-    return SETTLE_WAITS_MS[min(unanswered, len(SETTLE_WAITS_MS) - 1)]
-
-
-def is_parked(state: SagaState) -> bool:
-    """Return whether a saga waits in line for a lock."""
-    return any(step.action.parked for step in state.steps.values())

@@ -18,8 +18,10 @@ from django.db.utils import DatabaseError
 from sagas import alerts
 from sagas.databases import SERVICES, ensure_schemas
 from sagas.engines import chosen
+from sagas.engines.chosen import EngineWorker
 from sagas.errors import EngineMissing, WebhookInvalid
-from sagas.worker import Pace
+from sagas.journal import Journal
+from sagas.worker import Pace, Worker
 
 
 def prepare_databases() -> None:
@@ -121,3 +123,16 @@ def pace(**changes: Any) -> Pace:
         "strand_ms": pace_ms("SAGA_STRAND_SECONDS"),
     }
     return Pace(**{**settings_ms, **changes})
+
+
+def workers(
+    book: Journal, pace: Pace, *, only: str = "", elsewhere: bool = True
+) -> tuple[Worker, *tuple[EngineWorker, ...]]:
+    """Return who works in a process of this site: this project's own worker, then that of an engine elsewhere, if any.
+
+    Its own one is there in any case: it drives what that engine cannot, and tells of alerts. `only` is the one run to
+    work for; `elsewhere` is False where nothing is that engine's. Raises EngineMissing, see `need_engine`.
+    """
+    own = Worker(book, pace=pace, only=only)
+    other = chosen.worker(book, lease_ms=pace.lease_ms, poll_ms=pace.poll_ms, only=only) if elsewhere else None
+    return (own,) if other is None else (own, other)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sagas.models import Alert
+from sagas.models import Alert, Run
 from tests.faults.test_killed_everywhere import QUICK, SCENARIOS
 from tests.receiver import Receiver
 from tests.yard import Hand, Yard, until
@@ -105,6 +105,15 @@ def test_the_self_test_of_alerts_passes_when_the_webhook_takes_one_and_leaves_no
     assert passed(done) == {"raised": True, "journaled": True, "delivered": True, "closed again": True}
     assert len(receiver.heard) == 2
     assert not Alert.objects.filter(resolved_at_ms=None).exists()
+
+
+def test_the_self_test_of_alerts_passes_where_new_runs_are_for_an_engine_elsewhere(yard: Yard) -> None:
+    with Receiver() as receiver:
+        done = yard.manage("saga", "alert-test", "--json", **hook(receiver), SAGA_ENGINE="durable")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert passed(done) == {"raised": True, "journaled": True, "delivered": True, "closed again": True}
+    (told,) = [json.loads(body)["run"] for _, body in receiver.heard]
+    assert Run.objects.get(pk=told).engine == "durable"
 
 
 def test_the_self_test_of_alerts_fails_when_nobody_takes_one(yard: Yard) -> None:

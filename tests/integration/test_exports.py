@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from playground import export
 from playground.export import journal as journal_format
 from playground.export.taken import take
+from sagas import catalog
+from sagas.definition import SagaDefinition
 from sagas.entries import Kind
 from sagas.models import Run
 from sagas.runs import create_run, retry_saga
@@ -76,6 +79,18 @@ def test_the_same_run_gives_the_same_bytes(form: str, runs: dict[str, Finished])
                 text_of(one, form)
             continue
         assert text_of(one, form) == text_of(one, form)
+
+
+@pytest.mark.parametrize("form", ["asl", "temporal", "durable"])
+def test_services_that_are_their_authors_own_stay_where_they_are(
+    form: str, runs: dict[str, Finished], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = take(runs["completed"].run.pk)
+    own = SagaDefinition("parcel", version=taken.version, steps=taken.steps.steps)
+    monkeypatch.setitem(catalog.DEFINITIONS, ("parcel", own.version), own)
+    taken = replace(taken, definition="parcel", scenario={**taken.scenario, "saga": "parcel"})
+    with pytest.raises(export.ExportRefused, match="the services of saga 'parcel' are its author's own"):
+        export.FORMATS[form].write(taken)
 
 
 @pytest.mark.parametrize("text", ["[]", '{"format": "x"}', '{"format": "five-ledgers/journal", "format_version": 9}'])

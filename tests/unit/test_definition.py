@@ -192,3 +192,10 @@ def test_rule_24_no_wait_is_longer_than_the_formula_allows(
     formula = initial * Fraction(factor) ** (failures - 1)
     assert 0 <= ceiling <= cap
     assert ceiling <= formula * Fraction(1_000_000_001, 1_000_000_000)  # floats round
+
+
+def test_a_definition_names_its_services_once_and_the_step_that_orders_compete_for() -> None:
+    assert ORDER.services == ("inventory", "orders", "payments", "warehouse", "delivery")
+    assert ORDER.contested is ORDER.step("reserve-inventory")
+    stay = SagaDefinition("stay", steps=[HOTEL, undoable("book-spa", "cancel-spa", "hotels"), PIVOT])
+    assert (stay.services, stay.contested) == (("hotels", "payments"), None)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from playground.scene import FIRST_ORDER, Fold, idle_scene
-from sagas import runs
+from playground.scene import Fold, idle_scene
 from sagas.entries import Kind
 from sagas.plan import RunPlan
 from tests.builders import (
@@ -35,7 +34,7 @@ def test_before_a_run_the_stage_is_there_and_nothing_has_happened() -> None:
     assert (scene["seq"], scene["saga"], scene["order"], scene["entry"]) == (0, None, "ord-8412", None)
     assert scene["facts"] == {"charged": "0.00", "held": "0", "shipped": "0", "knows": "no one"}
     assert scene["orch"] == {"state": "idle", "word": "waiting", "title": "Orchestrator"}
-    assert runs.FIRST_ORDER == FIRST_ORDER
+    assert PLAN.order_names[0] == scene["order"]
 
 
 def test_a_leg_carries_what_the_template_names() -> None:

@@ -22,12 +22,9 @@ from playground.management.printing import entry_line, outcome_line
 from playground.management.scenarios import scenario_from_options
 from sagas import journal
 from sagas.clock import cancel_and_wait, spawn
-from sagas.engines import chosen
-from sagas.engines.chosen import EngineWorker
 from sagas.entries import Entry, Kind
-from sagas.management.ready import need_engine, pace, prepare_databases
+from sagas.management.ready import need_engine, need_webhook, pace, prepare_databases, workers
 from sagas.models import Run, Saga
-from sagas.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +57,7 @@ class Command(BaseCommand):
             return exporting.handle(self.stdout, **options)
         if what in OTHERS:
             sys.exit(OTHERS[what].handle(options))
+        need_webhook()
         need_engine()
         run = self._start(options) if what == "run" else self._find(options["run"])
         reader = Terminal(run.pk, as_json=options["json"])
@@ -136,16 +134,11 @@ class Terminal:
 
     async def _drive(self, book: journal.Journal, engine: str) -> BaseException | None:
         """Return what the worker died of, or None."""
+        book.listen(self.show)
         book.start()
-        mine = pace()
-        driver: Worker | EngineWorker | None
-        if engine:
-            driver = chosen.worker(book, lease_ms=mine.lease_ms, poll_ms=mine.poll_ms, only=self._run)
-            assert driver is not None
-        else:
-            book.listen(self.show)
-            driver = Worker(book, pace=mine, only=self._run)
-        working = [spawn(driver.run(), "worker"), spawn(self._look_forever(), "look at the journal")]
+        found = workers(book, pace(), only=self._run, elsewhere=bool(engine))
+        working = [spawn(each.run(), "worker") for each in found]
+        working.append(spawn(self._look_forever(), "look at the journal"))
         waiting = spawn(self._finished.wait(), "wait for the end")
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._finished.set)

@@ -18,14 +18,13 @@ from typing import Any
 
 from durabletask.task import CompletableTask, OrchestrationContext, Task, TimerTask, when_any
 
-from sagas.engines.jobs import Do, Job
+from sagas.engines.jobs import Job
 from sagas.engines.loop import Loop
-from sagas.state import Phase
+from sagas.state import ENDED
 
 ASK, BEGIN, JOB = "ask", "saga_begin", "saga_job"
 AGAIN_MS = 500  # before a failed activity is scheduled again
 EPOCH = datetime(1970, 1, 1)  # an orchestration's time is UTC and says so nowhere
-ENDED = (Phase.COMPLETED, Phase.COMPENSATED)
 LOST = "LeaseLost"
 
 Steps = Generator[Task[Any], Any, Any]
@@ -86,7 +85,7 @@ class Execution:
         task: CompletableTask[dict[str, Any]] = self._context.call_activity(
             JOB, input={"job": job.to_json(), "again": again}
         )
-        return UnderWay(job=job, task=task, again_at=self._now() + self._patience_ms + _longest_ms(job))
+        return UnderWay(job=job, task=task, again_at=self._now() + self._patience_ms + job.longest_ms)
 
     def _awaited(self, loop: Loop) -> list[Task[Any]]:
         """Return all that may happen next, the earliest moment among it."""
@@ -126,7 +125,3 @@ class Execution:
 def saga_run(context: OrchestrationContext, asked_for: dict[str, Any]) -> Steps:
     """Drive the run `asked_for["run"]`."""
     return (yield from Execution(context, asked_for["run"], asked_for["patience_ms"]).drive())
-
-
-def _longest_ms(job: Job) -> int:
-    return int(job.what["call"]["timeout_ms"]) if job.do is Do.ATTEMPT else 0

@@ -19,9 +19,9 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
-    from sagas.engines.jobs import Do, Job
+    from sagas.engines.jobs import Job
     from sagas.engines.loop import Loop
-    from sagas.state import Phase
+    from sagas.state import ENDED
 
 NAME, ASK, BEGIN, JOB = "saga-run", "ask", "saga-begin", "saga-job"
 OPEN_FOR_PEOPLE = timedelta(days=1)
@@ -87,7 +87,7 @@ class SagaRun:
 
     async def _is_asked(self, loop: Loop) -> bool:
         """Return whether somebody asks something of a run at rest, before its workflow has been open for too long."""
-        waits = any(state.phase not in (Phase.COMPLETED, Phase.COMPENSATED) for state in loop.states.values())
+        waits = any(state.phase not in ENDED for state in loop.states.values())
         if waits and not self._asked:
             await self._news(OPEN_FOR_PEOPLE)
         return bool(self._asked)
@@ -98,7 +98,9 @@ class SagaRun:
 
     async def _do(self, job: Job) -> None:
         try:
-            answer = await self._activity(JOB, [job.to_json()], PATIENCE + _longest(job), _said(job))
+            answer = await self._activity(
+                JOB, [job.to_json()], PATIENCE + timedelta(milliseconds=job.longest_ms), _said(job)
+            )
         except Exception as error:
             self._failed.append(error)
         else:
@@ -120,10 +122,6 @@ class SagaRun:
 
 def _now() -> int:
     return workflow.time_ns() // 1_000_000
-
-
-def _longest(job: Job) -> timedelta:
-    return timedelta(milliseconds=job.what["call"]["timeout_ms"] if job.do is Do.ATTEMPT else 0)
 
 
 def _said(job: Job) -> str:

@@ -12,11 +12,9 @@ from django.conf import settings
 from django.core.management import BaseCommand
 from django.utils.module_loading import import_string
 
-from sagas.clock import cancel_and_wait, spawn
-from sagas.engines import chosen
+from sagas.clock import spawn, until_one_ends
 from sagas.journal import Journal
-from sagas.management.ready import need_engine, need_webhook, pace, prepare_databases
-from sagas.worker import Worker
+from sagas.management.ready import need_engine, need_webhook, pace, prepare_databases, workers
 
 
 class Command(BaseCommand):
@@ -39,19 +37,14 @@ class Command(BaseCommand):
         for path in settings.SAGA_LISTENERS:
             journal.listen(import_string(path))
         journal.start()
-        mine = pace()
-        worker = Worker(journal, pace=mine)
-        working = asyncio.create_task(worker.run(), name="worker")
-        elsewhere = chosen.worker(journal, lease_ms=mine.lease_ms, poll_ms=mine.poll_ms)
-        beside = [spawn(elsewhere.run(), "engine elsewhere")] if elsewhere else []
+        worker, *elsewhere = workers(journal, pace())
+        working = spawn(worker.run(), "worker")
+        beside = [spawn(each.run(), "engine elsewhere") for each in elsewhere]
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, working.cancel)
         self.stdout.write(f"working: {worker.owner}")
         self.stdout.flush()
         try:
-            await asyncio.wait({working, *beside}, return_when=asyncio.FIRST_COMPLETED)
-            for ended in [task for task in (working, *beside) if task.done() and not task.cancelled()]:
-                ended.result()
+            await until_one_ends(working, *beside)
         finally:
-            await cancel_and_wait(working, *beside)
             await journal.stop()
