@@ -10,8 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -27,8 +26,8 @@ from sagas.entries import Entry, Kind, Lane
 from sagas.models import Run, Saga
 from sagas.simulation import SimulatedRun
 from tests.migrated import OURS, ROOT, configs, lead
+from tests.waiting import until
 
-PATIENCE_SECONDS = 90
 LEASE_SECONDS = 1.0
 
 
@@ -123,14 +122,6 @@ def _effects_first(entries: Sequence[Entry]) -> Iterator[str]:
             owed.add(entry.saga)
         elif entry.kind is Kind.EFFECT and (entry.saga, entry.key) not in meant and entry.saga not in owed:
             yield f"rule 4: {entry.key} took effect at {entry.seq} before anybody meant it"
-
-
-def until(holds: Callable[[], object], told: Callable[[], object] = lambda: "it never came to be") -> None:
-    """Return when something holds. Raises AssertionError, with what `told` returns, when it takes too long."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < end, told()
-        time.sleep(0.02)
 
 
 class Hand:

@@ -14,7 +14,8 @@ import pytest
 
 from sagas.models import Run
 from tests.faults.test_killed_everywhere import SCENARIOS
-from tests.yard import Hand, Yard, until
+from tests.waiting import until
+from tests.yard import Hand, Yard
 
 SLOWER = {"latency_ms": 30, "timeout_ms": 4000, "retry": {"initial_ms": 20}, "compensation_retry": {"initial_ms": 20}}
 

@@ -12,7 +12,8 @@ from sagas.engines.durable.backend import LoopbackBackend
 from sagas.entries import Entry, Kind, Op
 from sagas.models import Saga
 from tests import durable
-from tests.yard import Hand, Yard, until
+from tests.waiting import until
+from tests.yard import Hand, Yard
 
 UNDONE = ["notify-warehouse", "charge-payment", "create-order", "reserve-inventory"]
 PROCESS = ("-m", "tests.alone")

@@ -14,7 +14,7 @@ import pytest
 
 from tests.play import OURS, ROOT, Play
 from tests.temporal import Temporal
-from tests.yard import until
+from tests.waiting import until
 
 FAULTS = [{"step": "book-delivery", "kind": "decline"}]
 RETRIED = [*FAULTS, {"step": "charge-payment", "on": "compensation", "kind": "error", "times": 2}]

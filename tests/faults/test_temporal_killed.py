@@ -14,7 +14,8 @@ from sagas import journal
 from sagas.entries import Entry, Kind, Op
 from sagas.models import JournalEntry, Saga
 from tests.temporal import Temporal, create
-from tests.yard import Hand, Yard, until
+from tests.waiting import until
+from tests.yard import Hand, Yard
 
 UNDONE = ["notify-warehouse", "charge-payment", "create-order", "reserve-inventory"]
 IN_A_CALL_MS = 1500  # a kill aimed at the middle of a call that takes this long hits it
