@@ -29,7 +29,6 @@ DONE = {
 }
 UNDONE = {"inventory": "release", "orders": "cancel", "payments": "refund", "warehouse": "recall"}
 SETTLED = {"inventory": "sell", "orders": "confirm"}
-LOUD = {Kind.ATTEMPT_STARTED, Kind.EVENT_PUBLISHED, Kind.EVENT_HANDLED, Kind.EFFECT, Kind.RETRY_SCHEDULED}
 FOUR = "notify-warehouse"
 
 

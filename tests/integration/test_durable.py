@@ -13,7 +13,8 @@ from sagas import runs
 from sagas.entries import Kind, Lane
 from sagas.models import Command
 from tests import durable
-from tests.conformance.durable import DurableFunctions, outcome_of
+from tests.conformance.durable import DurableFunctions
+from tests.conformance.outcome import outcome_of
 from tests.engine import HELD, Finished, drive, fault, is_held, paused, scenario, step_and_cancel, until
 from tests.integration.test_engine_elsewhere import ALIKE, RACES, STEPS, told
 from tests.pauses import pause_violations

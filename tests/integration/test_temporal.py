@@ -11,7 +11,7 @@ from sagas import catalog, runs
 from sagas.entries import Kind
 from sagas.forks import fork_run
 from sagas.models import Command, Run
-from tests.conformance.temporal import outcome_of
+from tests.conformance.outcome import outcome_of
 from tests.engine import HELD, Finished, drive, fault, is_held, paused, scenario, step_and_cancel, until
 from tests.inline import told
 from tests.pauses import pause_violations

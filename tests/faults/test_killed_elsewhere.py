@@ -1,56 +1,81 @@
-"""A worker for Temporal killed in the middle of an unwind: another one goes on, and undoes nothing twice."""
+"""A worker for an engine elsewhere, killed in the middle of an unwind: another one goes on, and undoes nothing twice."""
 
 from __future__ import annotations
 
 import signal
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from sagas import journal
+from sagas.engines.durable.backend import LoopbackBackend
 from sagas.entries import Entry, Kind, Op
 from sagas.models import JournalEntry, Saga
-from tests.temporal import Temporal, create
+from tests.engine import HELD, create, is_held
+from tests.temporal import Temporal
 from tests.waiting import until
 from tests.yard import Hand, Yard
 
 UNDONE = ["notify-warehouse", "charge-payment", "create-order", "reserve-inventory"]
+MANY = 100  # a repeated job of Durable Task is a recovery of its own
 IN_A_CALL_MS = 1500  # a kill aimed at the middle of a call that takes this long hits it
 
 
+@dataclass(frozen=True)
+class There:
+    """An engine elsewhere: what its workers are told, what they are, and how often at most a killed call is recovered."""
+
+    name: str
+    environment: Mapping[str, str]
+    program: tuple[str, ...] = ()
+    most: int = 1
+
+    def hand(self, yard: Yard) -> Hand:
+        return Hand(yard, *self.program, SAGA_ENGINE=self.name, **self.environment)
+
+
+@pytest.fixture
+def on_temporal(temporal: Temporal) -> There:
+    return There("temporal", {"TEMPORAL_ADDRESS": temporal.address, "TEMPORAL_CACHED_WORKFLOWS": "0"})
+
+
+@pytest.fixture
+def on_durable() -> Iterator[There]:
+    """A backend in the test's own process, which no kill reaches, and workers without a driver of this project."""
+    backend = LoopbackBackend()
+    yield There("durable", {"DURABLE_ADDRESS": backend.start()}, ("-m", "tests.alone"), most=MANY)
+    backend.stop()
+
+
+@pytest.mark.parametrize("engine", ["on_temporal", pytest.param("on_durable", marks=pytest.mark.torture)])
 def test_whoever_is_left_goes_on_with_an_unwind(
-    sqlite_yard: Yard, temporal: Temporal, record_property: Callable[[str, object], None]
+    sqlite_yard: Yard, request: pytest.FixtureRequest, record_property: Callable[[str, object], None], engine: str
 ) -> None:
-    there = {"SAGA_ENGINE": "temporal", "TEMPORAL_ADDRESS": temporal.address, "TEMPORAL_CACHED_WORKFLOWS": "0"}
-    run = create(
-        {
-            "latency_ms": 0,
-            "timeout_ms": IN_A_CALL_MS,
-            "faults": [
-                {"step": "book-delivery", "kind": "decline"},
-                {"step": "charge-payment", "on": "compensation", "kind": "lost-reply", "times": 1},
-            ],
-        }
-    )
-    with Hand(sqlite_yard, **there) as first:
-        until(lambda: _is_undoing(journal.read_all(run.pk), "charge-payment"))
+    there: There = request.getfixturevalue(engine)
+    run = create({**HELD, "timeout_ms": IN_A_CALL_MS}, there.name)
+    with there.hand(sqlite_yard) as first:
+        until(lambda: is_held(journal.read_all(run.pk)))
         first.kill()
     killed_at = journal.read_all(run.pk)
     assert killed_at[-1].kind is Kind.EFFECT, "the kill missed the call"
-    with Hand(sqlite_yard, **there) as second:
+    with there.hand(sqlite_yard) as second:
         sqlite_yard.until_finished([run.pk])
         second.stop()
     entries = journal.read_all(run.pk)
+    assert "not-told" not in second.output
+    if there.program:
+        assert second.lines[-1].strip() == "drivers:", "a driver of this project was loaded beside the engine"
     assert list(Saga.objects.filter(run=run).values_list("state", flat=True)) == ["compensated"]
     assert entries[: len(killed_at)] == killed_at
-    assert [e.kind for e in entries].count(Kind.ORCHESTRATOR_RECOVERED) == 1
+    assert 1 <= [e.kind for e in entries].count(Kind.ORCHESTRATOR_RECOVERED) <= there.most
     assert [e.step for e in entries if _succeeded(e)] == UNDONE
     assert sqlite_yard.violations(run.pk) == []
     assert first.process.returncode == -signal.SIGKILL
-    record_property("fault", "worker for Temporal killed in the middle of a compensation: another one went on")
+    record_property("fault", f"worker for {there.name} killed in the middle of a compensation: another one went on")
 
 
 FAULTS: list[list[dict[str, Any]]] = [
@@ -67,9 +92,8 @@ KILLS = 3
 @pytest.mark.torture
 @pytest.mark.timeout(300)
 def test_a_crowd_outlives_whoever_is_killed(
-    yard: Yard, temporal: Temporal, record_property: Callable[[str, object], None]
+    yard: Yard, on_temporal: There, record_property: Callable[[str, object], None]
 ) -> None:
-    there = {"SAGA_ENGINE": "temporal", "TEMPORAL_ADDRESS": temporal.address, "TEMPORAL_CACHED_WORKFLOWS": "0"}
     given = {
         "latency_ms": 600,
         "timeout_ms": 3000,
@@ -80,13 +104,13 @@ def test_a_crowd_outlives_whoever_is_killed(
     }
     runs: list[str] = []
     with ExitStack() as stack:
-        hands = deque(stack.enter_context(Hand(yard, **there)) for _ in range(2))
+        hands = deque(stack.enter_context(on_temporal.hand(yard)) for _ in range(2))
         for _ in range(KILLS):
-            fresh = [create({**given, "faults": faults}).pk for faults in FAULTS]
+            fresh = [create({**given, "faults": faults}, on_temporal.name).pk for faults in FAULTS]
             runs += fresh
             until(lambda fresh=fresh: _are_under_way(fresh))
             hands.popleft().kill()
-            hands.append(stack.enter_context(Hand(yard, **there)))
+            hands.append(stack.enter_context(on_temporal.hand(yard)))
         yard.until_finished(runs)
         for hand in hands:
             hand.stop()
@@ -108,10 +132,6 @@ def _recoveries(run: str) -> int:
     """Return how often an attempt was repeated because its worker was gone, but for those that the plan wanted."""
     kinds = [entry.kind for entry in journal.read_all(run)]
     return kinds.count(Kind.ORCHESTRATOR_RECOVERED) - kinds.count(Kind.ORCHESTRATOR_CRASHED)
-
-
-def _is_undoing(entries: list[Entry], step: str) -> Any:
-    return any(e.kind is Kind.EFFECT and e.step == step and e.op is Op.COMPENSATION for e in entries)
 
 
 def _succeeded(entry: Entry) -> bool:
