@@ -57,7 +57,7 @@ class Play:
         self._process = subprocess.Popen(
             [sys.executable, "manage.py", "play", "--port", self._port, *self._words],
             cwd=ROOT,
-            env=clean(PYTHONUNBUFFERED="1", SAGA_DATA=str(self.data), **self._environment),
+            env=clean(**{"PYTHONUNBUFFERED": "1", "SAGA_DATA": str(self.data), **self._environment}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
