@@ -6,7 +6,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -15,7 +15,8 @@ from sagas import journal
 from sagas.engines.durable.backend import LoopbackBackend
 from sagas.entries import Entry, Kind, Op
 from sagas.models import JournalEntry, Saga
-from tests.engine import HELD, create, is_held
+from tests.engine import FAST, HELD, create, is_held
+from tests.faults.test_cut_off import cut
 from tests.temporal import Temporal
 from tests.waiting import until
 from tests.yard import Hand, Yard
@@ -76,6 +77,21 @@ def test_whoever_is_left_goes_on_with_an_unwind(
     assert sqlite_yard.violations(run.pk) == []
     assert first.process.returncode == -signal.SIGKILL
     record_property("fault", f"worker for {there.name} killed in the middle of a compensation: another one went on")
+
+
+@pytest.mark.parametrize("engine", ["on_durable", pytest.param("on_temporal", marks=pytest.mark.torture)])
+def test_a_worker_whose_connections_were_cut_in_between_takes_the_next_run(
+    postgres_yard: Yard, request: pytest.FixtureRequest, engine: str
+) -> None:
+    there: There = request.getfixturevalue(engine)
+    with replace(there, environment={**there.environment, "PGAPPNAME": "worker"}).hand(postgres_yard) as worker:
+        first = create(FAST, there.name)
+        postgres_yard.until_finished([first.pk])
+        assert cut(postgres_yard) > 1, "of the journal and of whoever carries, at the least"
+        then = create(FAST, there.name)
+        postgres_yard.until_finished([then.pk])
+        worker.stop()
+    assert [said for run in (first, then) for said in postgres_yard.violations(run.pk)] == []
 
 
 FAULTS: list[list[dict[str, Any]]] = [
