@@ -39,7 +39,7 @@ async def work() -> None:
     print(f"working: {settings.SAGA_ENGINE}", flush=True)  # noqa: T201
     await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
     if not stopped.done():
-        raise SystemExit("the worker has ended") from working.exception()
+        raise RuntimeError("the worker has ended") from working.exception()
     await cancel_and_wait(working, stopped)
     await book.stop()
 
