@@ -1,6 +1,7 @@
 """An engine's worker as a process of its own, and none of this project's beside it: `SAGA_ENGINE=temporal python -m tests.alone`.
 
-It says `working: ENGINE` when it works. Told to stop, it says which of this project's drivers it has loaded.
+It says `working: ENGINE` when it works. Told to stop, it says which of this project's drivers it has loaded;
+a worker that ends by itself ends the process, with what it died of.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ async def work() -> None:
     stopped = spawn(stopping.wait(), "stopped")
     print(f"working: {settings.SAGA_ENGINE}", flush=True)  # noqa: T201
     await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    if not stopped.done():
+        raise RuntimeError("the worker has ended") from working.exception()
     await cancel_and_wait(working, stopped)
     await book.stop()
 

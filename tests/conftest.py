@@ -80,12 +80,6 @@ class Lent(Postgres):
 
 
 @pytest.fixture(scope="session")
-def pg_url(postgres: Postgres) -> str:
-    """The URL of one database that all tests of this process share."""
-    return postgres.fresh_database()
-
-
-@pytest.fixture(scope="session")
 def redis_url(valkey_url: str) -> str:
     """The URL of a Redis-compatible server that all tests of this process share."""
     return valkey_url.replace("valkey://", "redis://", 1)

@@ -15,12 +15,13 @@ import os
 import signal
 import sqlite3
 import sys
-import time
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
 import django
+
+from tests.waiting import until
 
 POINTS = ("before-commit", "in-commit", "after-commit", "before-call", "in-call", "after-call")
 LONGEST_SECONDS = 60
@@ -123,7 +124,7 @@ def aim(point: str, n: int, number: signal.Signals, orders: int) -> None:
         if count == n:
             os.kill(os.getpid(), number)
             while os.read(orders, 1) == AGAIN:
-                time.sleep(0.02)  # other threads end what they are in the middle of
+                until(lambda: not is_locked())  # other threads end what they are in the middle of
                 os.kill(os.getpid(), number)
 
     place: dict[str, tuple[Any, str]] = {

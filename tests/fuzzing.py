@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from django.apps import apps
 from django.db import router
 from hypothesis import HealthCheck, Phase, core, given, settings
 from hypothesis import strategies as st
+from hypothesis.errors import HypothesisWarning
 from hypothesis.internal.conjecture import engine
 from hypothesis.strategies._internal import collections
 
@@ -45,7 +47,10 @@ def fuzz(examples: int, given_: st.SearchStrategy[T], holds: Callable[[T], Any])
     def run(value: T) -> None:
         holds(value)
 
-    run()
+    with warnings.catch_warnings():
+        # An example that fails is shown, however long it is.
+        warnings.simplefilter("ignore", HypothesisWarning)
+        run()
 
 
 @contextmanager

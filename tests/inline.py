@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from sagas.clock import SystemClock
+from sagas.clock import Clock, SystemClock
 from sagas.engines.desk import Desk, asked
 from sagas.engines.jobs import Job, Json
 from sagas.engines.loop import Loop
@@ -18,22 +18,24 @@ from sagas.errors import WorkDied
 from sagas.journal import Journal
 from sagas.models import Run
 from sagas.recovery import waiting_commands
-from sagas.runs import create_run
-from tests.engine import PATIENCE_SECONDS, Finished, read
+from tests import engine
+from tests.engine import Finished, read
+from tests.waiting import PATIENCE_SECONDS, watching
 
 POLL_SECONDS = 0.02
 ENGINE = "inline"
+SYSTEM_CLOCK = SystemClock()
 
 
 Call = Callable[[Json], Awaitable[dict[str, Any]]]
 
 
-async def execute(desk: Desk, run: str, call: Call | None = None) -> None:
+async def execute(desk: Desk, run: str, call: Call | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
     """Drive a run until it rests, as an engine elsewhere would; what people ask is looked up. `call` makes the calls."""
     told = await desk.begin(run, uuid4().hex)
     if told["over"]:
         return
-    loop, now, call = Loop(told), SystemClock().now, call or partial(until_answered, desk)
+    loop, now, call = Loop(told), clock.now, call or partial(until_answered, desk)
     calls: dict[asyncio.Task[dict[str, Any]], Job] = {}
     while not loop.rests:
         for job in loop.think(now()):
@@ -72,20 +74,17 @@ async def desks(count: int = 1, **options: Any) -> AsyncIterator[list[Desk]]:
         await book.stop()
 
 
-def create(scenario: Mapping[str, Any]) -> Run:
-    """Return a new run that no worker of this project's own claims."""
-    run = create_run(scenario)
-    Run.objects.filter(pk=run.pk).update(engine=ENGINE)
-    return run
+create = partial(engine.create, engine=ENGINE)
 
 
-def drive_inline(*runs: Run, before: Callable[[], Any] | None = None) -> list[Finished]:
+def drive_inline(*runs: Run, before: Callable[[], Any] | None = None, clock: Clock = SYSTEM_CLOCK) -> list[Finished]:
     """Drive runs side by side to their rest. `before` runs in a thread once the engine works."""
 
     async def go() -> None:
-        async with desks() as (desk,):
-            beside = [asyncio.to_thread(before)] if before else []
-            await asyncio.gather(*(execute(desk, run.pk) for run in runs), *beside)
+        async with desks(clock=clock) as (desk,):
+            driving = asyncio.gather(*(execute(desk, run.pk, clock=clock) for run in runs))
+            with watching(lambda: driving.done() and driving.result()):
+                await asyncio.gather(driving, *([asyncio.to_thread(before)] if before else []))
 
     asyncio.run(go())
     return [read(run.pk) for run in runs]

@@ -27,7 +27,26 @@ SERVER = "POSTGRES_OF_THE_TESTS"  # the URL of a server that this test run may u
 SHARED = "FOLDER_OF_THE_TESTS"  # what all processes of this test run share
 TEMPLATE = "migrated"
 OURS = re.compile(r"SAGA_.*|OTEL_.*|(.*_)?DATABASE_URL|REDIS_URL|SECRET_KEY|DEBUG|ALLOWED_HOSTS|CSRF_TRUSTED_ORIGINS")
+MANAGE_SECONDS = 110
 PREPARE = "import django; django.setup(); from sagas.management.ready import prepare_databases; prepare_databases()"
+
+
+def clean(**more: str) -> dict[str, str]:
+    """Return the environment of a process that sees only this of what configures a site, and nothing of the test run."""
+    return {**{name: value for name, value in os.environ.items() if not OURS.fullmatch(name)}, **more}
+
+
+def manage(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Return how `manage.py` ended with these words in a `clean` environment."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *words],
+        cwd=ROOT,
+        env=clean(**more),
+        capture_output=True,
+        text=True,
+        timeout=MANAGE_SECONDS,
+        check=False,
+    )
 
 
 def files_in(folder: Path) -> Path:
@@ -102,8 +121,7 @@ def _files() -> Path:
 
 
 def _prepare(where: Mapping[str, str]) -> None:
-    kept = {name: value for name, value in os.environ.items() if not OURS.fullmatch(name)}
-    environment = {**kept, "DJANGO_SETTINGS_MODULE": "playground.settings", **where}
+    environment = clean(DJANGO_SETTINGS_MODULE="playground.settings", **where)
     subprocess.run([sys.executable, "-c", PREPARE], cwd=ROOT, env=environment, check=True)
 
 

@@ -13,9 +13,9 @@ from threading import Event, Thread
 
 import redis
 
-from tests.migrated import OURS, ROOT, SERVER, database_on, files_in
+from tests.migrated import ROOT, SERVER, clean, database_on, files_in
 
-__all__ = ["OURS", "ROOT", "Play"]
+__all__ = ["ROOT", "Play"]
 
 READY = re.compile(r"Ready: (http://\S+)")
 
@@ -54,11 +54,10 @@ class Play:
         """Return when the site answers: on a free port the first time, on the same one ever after."""
         _mind_interrupts()
         self.url = ""
-        kept = {name: value for name, value in os.environ.items() if not OURS.fullmatch(name)}
         self._process = subprocess.Popen(
             [sys.executable, "manage.py", "play", "--port", self._port, *self._words],
             cwd=ROOT,
-            env={**kept, "PYTHONUNBUFFERED": "1", "SAGA_DATA": str(self.data), **self._environment},
+            env=clean(**{"PYTHONUNBUFFERED": "1", "SAGA_DATA": str(self.data), **self._environment}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -6,13 +6,11 @@ created and read in here, and driven by processes that know nothing of the test.
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -26,9 +24,9 @@ from sagas import journal
 from sagas.entries import Entry, Kind, Lane
 from sagas.models import Run, Saga
 from sagas.simulation import SimulatedRun
-from tests.migrated import OURS, ROOT, configs, lead
+from tests.migrated import ROOT, clean, configs, lead, manage
+from tests.waiting import until, watching
 
-PATIENCE_SECONDS = 90
 LEASE_SECONDS = 1.0
 
 
@@ -38,8 +36,7 @@ class Yard:
     def __init__(self, data: Path, postgres: str = "") -> None:
         self.data = data
         self.kind = "PostgreSQL" if postgres else "SQLite"
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not OURS.fullmatch(name)},
+        mine = {
             "PYTHONUNBUFFERED": "1",
             "DJANGO_SETTINGS_MODULE": "playground.settings",
             "SAGA_DATA": str(data),
@@ -47,6 +44,7 @@ class Yard:
             "SAGA_POLL_SECONDS": "0.1",
             **({"DATABASE_URL": postgres} if postgres else {}),
         }
+        self.environment = clean(**mine)
 
     def create(self, scenario: Mapping[str, Any]) -> str:
         """Return the id of a new run that waits for a worker."""
@@ -54,16 +52,7 @@ class Yard:
 
     def manage(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Return how `manage.py` ended with these words, for whoever works on these databases."""
-        command = [sys.executable, "manage.py", *words]
-        return subprocess.run(
-            command,
-            cwd=ROOT,
-            env={**self.environment, **more},
-            capture_output=True,
-            text=True,
-            timeout=110,
-            check=False,
-        )
+        return manage(*words, **{**self.environment, **more})
 
     def until_finished(self, runs: Sequence[str]) -> None:
         """Return when each of these runs is finished."""
@@ -125,19 +114,15 @@ def _effects_first(entries: Sequence[Entry]) -> Iterator[str]:
             yield f"rule 4: {entry.key} took effect at {entry.seq} before anybody meant it"
 
 
-def until(holds: Callable[[], object], told: Callable[[], object] = lambda: "it never came to be") -> None:
-    """Return when something holds. Raises AssertionError, with what `told` returns, when it takes too long."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < end, told()
-        time.sleep(0.02)
-
-
 class Hand:
-    """A real `manage.py sagaworker`, or another program; it works when the constructor returns. `lines`: what it said."""
+    """A real `manage.py sagaworker`, or another program; it works when the constructor returns. `lines`: what it said.
+
+    As long as the block lasts it may end only by `stop` and `kill`: whoever waits for anything hears of another end.
+    """
 
     def __init__(self, yard: Yard, *program: str, **environment: str) -> None:
         self.lines: list[str] = []
+        self._watched, self._may_end = ExitStack(), False
         self.process = subprocess.Popen(
             [sys.executable, *(program or ("manage.py", "sagaworker"))],
             cwd=ROOT,
@@ -153,9 +138,11 @@ class Hand:
         assert self.process.poll() is None, self.output
 
     def __enter__(self) -> Hand:
+        self._watched.enter_context(watching(self._alive))
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._watched.close()
         if self.process.poll() is None:
             self.kill()
 
@@ -171,15 +158,20 @@ class Hand:
 
     def kill(self) -> None:
         """Pull the plug; hold the process to having been alive until then."""
+        self._may_end = True
         self.process.kill()
         assert self.process.wait(20) == -signal.SIGKILL, self.output
         self._reader.join(20)
 
     def stop(self) -> None:
         """Ask for a clean end, and hold the process to it."""
+        self._may_end = True
         self.send(signal.SIGTERM)
         assert self.process.wait(30) == 0, self.output
         self._reader.join(20)
+
+    def _alive(self) -> None:
+        assert self._may_end or self.process.poll() is None, self.output
 
     def _read(self) -> None:
         assert self.process.stdout is not None

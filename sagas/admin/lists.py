@@ -7,6 +7,7 @@ Source: Winand, "We need tool support for keyset pagination".
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -14,6 +15,7 @@ from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.timezone import is_naive
 
 if TYPE_CHECKING:
     Rows = QuerySet[Any]
@@ -88,9 +90,12 @@ def _values(model: type[Model], ordering: list[str], texts: list[str]) -> list[A
         raise IncorrectLookupParameters(f"{PAGE_VAR}: not a place in this list")
     fields = (_field(model, name.lstrip("-")) for name in ordering)
     try:
-        return [field.to_python(text) for field, text in zip(fields, texts, strict=True)]
+        found = [field.to_python(text) for field, text in zip(fields, texts, strict=True)]
     except (ValidationError, ValueError) as error:
         raise IncorrectLookupParameters(f"{PAGE_VAR}: not a place in this list") from error
+    if any(isinstance(value, datetime) and is_naive(value) for value in found):
+        raise IncorrectLookupParameters(f"{PAGE_VAR}: a moment without its time zone")
+    return found
 
 
 def _field(model: type[Model], name: str) -> Any:

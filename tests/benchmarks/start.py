@@ -17,6 +17,7 @@ from tests.benchmarks.figures import Figure, Ratio, Table
 from tests.benchmarks.rounds import Effort, interleaved
 from tests.conftest import CHROMIUM, CHROMIUM_ARGS
 from tests.play import Play
+from tests.waiting import until
 
 GOAL_SECONDS = 2.0
 FRESH, KEPT = "a new data folder", "a data folder that is there"
@@ -134,9 +135,4 @@ class Heard:
 
 
 def _until_finished(url: str, run: str) -> None:
-    seen = 0
-    while True:
-        page = httpx.get(f"{url}/api/runs/{run}/journal?after={seen}", timeout=30).json()
-        if page["finished"]:
-            return
-        seen = page["entries"][-1]["seq"] if page["entries"] else seen
+    until(lambda: httpx.get(f"{url}/api/runs/{run}", timeout=30).json()["state"] == "finished")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from playground.scenario import Scenario
-from tests.conformance.durable import outcome_of
-from tests.conformance.outcome import Outcome
+from tests.conformance.outcome import Outcome, outcome_of
 from tests.engine import drive
 
 

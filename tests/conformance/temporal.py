@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import nullcontext
 
 from playground.scenario import Scenario
-from sagas import catalog
-from sagas.entries import Entry, Kind, Op
-from tests.conformance.outcome import Outcome
-from tests.engine import Finished
+from tests.conformance.outcome import Outcome, outcome_of
 from tests.temporal import Temporal, create, drive_temporal
 
-SPARE = (
-    100  # workflows that a worker keeps in mind beside those of a go: the server for tests waits for one that it forgot
-)
+# Workflows that a worker keeps in mind beside those of a go: the server for tests waits for one that it forgot.
+SPARE = 100
 
 
 class OnTemporal:
@@ -35,25 +31,3 @@ class OnTemporal:
         with nullcontext(self._server) if self._server else Temporal() as server:
             runs = [create(scenario.full()) for scenario in scenarios]
             return [outcome_of(finished) for finished in drive_temporal(server, *runs, cached=SPARE + len(runs))]
-
-
-def outcome_of(finished: Finished) -> Outcome:
-    """Return what a run came to, by its services' books and their facts in its journal."""
-    definition = catalog.definition(finished.run.definition, finished.run.version)
-    names = {step.name: step.compensation_name for step in definition.steps}
-    return Outcome(
-        ends={saga.order: saga.state for saga in finished.sagas},
-        undone={saga.order: _undone(finished.entries, saga.order, names) for saga in finished.sagas},
-        books={
-            service: [
-                (row.order, row.kind, row.amount, row.key) for row in catalog.SERVICES[service].ledger(finished.run.pk)
-            ]
-            for service in dict.fromkeys(step.service for step in definition.steps)
-        },
-    )
-
-
-def _undone(entries: Sequence[Entry], order: str, names: dict[str, str]) -> tuple[str, ...]:
-    """Return the compensations that wrote a row, in the order of their commits."""
-    done = [e for e in entries if e.kind is Kind.EFFECT and e.op is Op.COMPENSATION and e.order == order]
-    return tuple(dict.fromkeys(names[e.step] for e in sorted(done, key=lambda e: e.detail["at"])))

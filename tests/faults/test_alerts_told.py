@@ -13,7 +13,8 @@ import pytest
 from sagas.models import Alert, Run
 from tests.faults.test_killed_everywhere import QUICK, SCENARIOS
 from tests.receiver import Receiver
-from tests.yard import Hand, Yard, until
+from tests.waiting import until
+from tests.yard import Hand, Yard
 
 SOON = {"SAGA_ALERT_TIMEOUT_SECONDS": "1", "SAGA_ALERT_RETRY_SECONDS": "0.1"}
 

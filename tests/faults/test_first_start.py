@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.migrated import OURS, ROOT
+from tests.migrated import PREPARE, ROOT, clean
 from tests.postgres import Postgres
 
-START = "import django; django.setup(); from sagas.management.ready import prepare_databases; prepare_databases()"
 PROCESSES = 2
 
 
 def started_at_once(data: Path, **environment: str) -> list[str]:
     """Return what each of several processes had to complain of."""
-    kept = {name: value for name, value in os.environ.items() if not OURS.fullmatch(name)}
-    mine = {**kept, "SAGA_DATA": str(data), "DJANGO_SETTINGS_MODULE": "playground.settings", **environment}
+    mine = clean(SAGA_DATA=str(data), DJANGO_SETTINGS_MODULE="playground.settings", **environment)
     begun = [
-        subprocess.Popen([sys.executable, "-c", START], cwd=ROOT, env=mine, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen([sys.executable, "-c", PREPARE], cwd=ROOT, env=mine, stderr=subprocess.PIPE, text=True)
         for _ in range(PROCESSES)
     ]
     told = [process.communicate(timeout=110)[1] for process in begun]

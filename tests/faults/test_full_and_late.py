@@ -10,7 +10,8 @@ import pytest
 from sagas.models import JournalEntry, Run
 from tests.faults.test_cut_off import crowd
 from tests.faults.test_killed_everywhere import SCENARIOS
-from tests.yard import LEASE_SECONDS, Hand, Yard, until
+from tests.waiting import until
+from tests.yard import LEASE_SECONDS, Hand, Yard
 
 NO_ROOM = 4096  # bytes that a file of a process may have: no page fits into a write-ahead log of that size
 UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +10,10 @@ import httpx
 from sagas import catalog
 from sagas.entries import Entry, Kind, entry_from_json
 from sagas.language import sentence_violations
+from tests import waiting
 from tests.pauses import moves, pause_violations
 from tests.play import Play
 
-PATIENCE_SECONDS = 60
 QUICK = {"SAGA_LEASE_SECONDS": "0.6", "SAGA_POLL_SECONDS": "0.1"}
 
 
@@ -23,14 +22,15 @@ def ask(play: Play, run: str, kind: str) -> int:
 
 
 def until(play: Play, run: str, holds: Callable[[list[Entry]], Any]) -> list[Entry]:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        found = httpx.get(f"{play.url}/api/runs/{run}/journal").json()["entries"]
-        entries = [entry_from_json(each) for each in found]
-        if holds(entries):
-            return entries
-        assert time.monotonic() < end, [(e.seq, str(e.kind)) for e in entries]
-        time.sleep(0.02)
+    entries: list[Entry] = []
+
+    def found() -> Any:
+        answer = httpx.get(f"{play.url}/api/runs/{run}/journal").json()
+        entries[:] = [entry_from_json(each) for each in answer["entries"]]
+        return holds(entries)
+
+    waiting.until(found, lambda: [(e.seq, str(e.kind)) for e in entries])
+    return entries
 
 
 def acts(entries: list[Entry]) -> list[str]:

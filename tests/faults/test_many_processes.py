@@ -17,7 +17,8 @@ from tests.faults.test_cut_off import SLOWER, crowd
 from tests.faults.test_killed_everywhere import SCENARIOS
 from tests.play import Play
 from tests.versioned import having
-from tests.yard import Hand, Yard, until
+from tests.waiting import until
+from tests.yard import Hand, Yard
 
 FAR = "600"  # seconds
 SLOW = {"latency_ms": 400, "timeout_ms": 20_000, "faults": [{"step": "book-delivery", "kind": "decline"}]}

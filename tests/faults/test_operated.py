@@ -12,8 +12,9 @@ import pytest
 from sagas.errors import CommandRefused
 from sagas.models import Command, Run
 from sagas.runs import ask_run, fail_step
-from tests.faults.test_cut_off import crowd, held
-from tests.yard import Hand, Yard, until
+from tests.faults.test_cut_off import Victims, crowd, held
+from tests.waiting import until
+from tests.yard import Yard
 
 ACTS_A_KILL = 12
 SAID = {"who": "ann", "why": "to see what happens"}
@@ -39,20 +40,19 @@ def operated(yard: Yard, kills: int, seed: int) -> tuple[list[str], Counter[str]
     """Return runs of which people asked things at random while their workers were killed, and what was obeyed."""
     chance, runs = random.Random(seed), list[str]()
     with ExitStack() as stack:
-        workers = [stack.enter_context(Hand(yard)) for _ in range(2)]
+        victims = Victims(yard, stack, 2)
         for _ in range(kills):
             fresh = crowd(yard, 4, latency_ms=150)
             runs += fresh
             until(lambda fresh=fresh: held(fresh))
             for _ in range(ACTS_A_KILL):
                 asked(chance.choice(fresh), chance.choice(list(ACTS)))
-            victim = chance.randrange(2)
-            workers[victim].kill()
-            workers[victim] = stack.enter_context(Hand(yard))
+            victims.strike(fresh, chance, may_stop=False)
         until(lambda: _resumed(runs), lambda: "a run stayed paused")
         yard.until_finished(runs)
-        for worker in workers:
-            worker.stop()
+        for hand in victims.hands:
+            hand.stop()
+    assert victims.told["runs"] > 0, "nobody who was killed had anything"
     obeyed = Command.objects.filter(run__in=runs, handled_seq__gt=0).values_list("kind", flat=True)
     return runs, Counter(obeyed)
 

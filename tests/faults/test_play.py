@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,21 +12,14 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from tests.migrated import ROOT, files_in
+from tests.migrated import files_in, manage
 from tests.play import Play
 
 STOP_SECONDS = 5
 
 
 def play(data: Path | str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "manage.py", "play"],
-        cwd=ROOT,
-        env={**os.environ, "SAGA_DATA": str(data), "PORT": "0", **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return manage("play", **{"SAGA_DATA": str(data), "PORT": "0", **environment})
 
 
 def said_in_one_line(done: subprocess.CompletedProcess[str]) -> str:

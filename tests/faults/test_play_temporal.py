@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.play import OURS, ROOT, Play
+from tests.migrated import manage
+from tests.play import Play
 from tests.temporal import Temporal
-from tests.yard import until
+from tests.waiting import until
 
 FAULTS = [{"step": "book-delivery", "kind": "decline"}]
 RETRIED = [*FAULTS, {"step": "charge-payment", "on": "compensation", "kind": "error", "times": 2}]
@@ -78,13 +77,5 @@ def test_an_engine_that_nobody_knows_is_refused_by_name(tmp_path: Any) -> None:
 
 
 def _manage(data: Any, address: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not OURS.fullmatch(name)}
     there = {"SAGA_DATA": str(data), "SAGA_ENGINE": "temporal", "TEMPORAL_ADDRESS": address, **environment}
-    return subprocess.run(
-        [sys.executable, "manage.py", *words],
-        cwd=ROOT,
-        env={**kept, **there},
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
+    return manage(*words, **there)

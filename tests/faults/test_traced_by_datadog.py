@@ -8,10 +8,9 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-import time
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from sagas.tracecontext import trace_id
 from tests.otlp import Told, bare, is_reported, is_served, told_in, told_in_file
 from tests.play import ROOT, Play
+from tests.waiting import until
 
 pytestmark = pytest.mark.torture
 
 AGENT = ROOT / ".venv" / "trace-agent" / "bin" / "ddapm-test-agent"
-PATIENCE_SECONDS = 60
 SLOW = {"latency_ms": 200, "timeout_ms": 4000}
 SCENARIOS: dict[str, dict[str, Any]] = {
     "completed": SLOW,
@@ -136,17 +135,14 @@ def _text(url: str) -> str:
         return str(answer.read().decode())
 
 
-def _until(holds: Any) -> None:
+def _until(holds: Callable[[], Any]) -> None:
     """Return once it holds; an address that nobody answers at yet holds not."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            if holds():
-                return
-        except OSError:
-            pass
-        assert time.monotonic() < end, "it has not come to pass"
-        time.sleep(0.05)
+
+    def found() -> Any:
+        with suppress(OSError):
+            return holds()
+
+    until(found)
 
 
 def _free_ports(number: int) -> list[int]:

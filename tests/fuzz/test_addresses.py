@@ -102,6 +102,12 @@ def test_an_address_or_a_header_that_once_broke_a_page_is_answered(
     assert Client().get(address.replace("{run}", shelf.runs[0]), headers=headers).status_code == status
 
 
+def test_a_place_in_a_list_of_the_admin_that_names_no_time_zone_is_none(shelf: Shelf) -> None:
+    client = client_of("olga", superuser=True)
+    lead = "/admin/sagas/run/?p=2026-01-01"
+    assert [client.get(f"{lead}{rest}").status_code for rest in ("~x", "T00:00:00Z~x")] == [302, 200]
+
+
 def test_nobody_is_led_elsewhere_by_the_address_that_a_form_was_sent_from(shelf: Shelf) -> None:
     word = f"/runs/{shelf.stuck}/sagas/{shelf.stuck}-1/retry"
     for referer in ("http://testserver//elsewhere.example/", "http://[", "http://elsewhere.example/"):

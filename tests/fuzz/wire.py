@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 from hypothesis import strategies as st
 
 MOST_ANSWERED = 4_000_000  # bytes
+GONE = (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN)  # what a line says that the other side has closed
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,10 @@ def send(url: str, request: Raw, patience: float) -> Answer:
             line.sendall(request.bytes(host))
             if request.promises_more:
                 line.shutdown(socket.SHUT_WR)
-        except (ConnectionResetError, BrokenPipeError):
-            pass  # refused before it was all said; the answer may still be there
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+            # It was refused before it was all said; the answer may still be there.
         return _read(line)
 
 
@@ -68,8 +72,9 @@ def _read(line: socket.socket) -> Answer:
     try:
         while len(received) < MOST_ANSWERED and (more := line.recv(65536)):
             received += more
-    except ConnectionResetError:
-        pass
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
     head, _, body = bytes(received).partition(b"\r\n\r\n")
     first, *rest = head.decode("latin-1").split("\r\n")
     if not first:

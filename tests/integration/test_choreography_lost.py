@@ -16,6 +16,7 @@ from sagas.runs import create_run
 from sagas.services import boxes
 from sagas.services.events import Subscriptions
 from tests.engine import SILENCE_MS, Finished, drive, fault, read, scenario, working
+from tests.waiting import until
 
 STEPS = [step.name for step in catalog.ORDER.steps]
 SERVICES = [step.service for step in catalog.ORDER.steps]
@@ -28,7 +29,6 @@ DONE = {
 }
 UNDONE = {"inventory": "release", "orders": "cancel", "payments": "refund", "warehouse": "recall"}
 SETTLED = {"inventory": "sell", "orders": "confirm"}
-LOUD = {Kind.ATTEMPT_STARTED, Kind.EVENT_PUBLISHED, Kind.EVENT_HANDLED, Kind.EFFECT, Kind.RETRY_SCHEDULED}
 FOUR = "notify-warehouse"
 
 
@@ -208,10 +208,9 @@ def test_nobody_can_be_told_to_cancel(engine_databases: None) -> None:
 
     async def go() -> None:
         async with working():
-            while await Command.objects.filter(pk=asked.pk, handled_seq=None).aexists():
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(until, Command.objects.filter(pk=asked.pk).exclude(handled_seq=None).exists)
 
-    asyncio.run(asyncio.wait_for(go(), 20))
+    asyncio.run(go())
     asked.refresh_from_db()
     assert (asked.handled_seq, asked.refusal) == (0, "nobody drives this run, so there is nobody to tell")
     assert read(done.run.pk).entries == done.entries

@@ -16,7 +16,8 @@ import pytest
 import yaml
 from django.core.management import get_commands
 
-from tests.play import OURS, ROOT, Play
+from tests.migrated import manage
+from tests.play import ROOT, Play
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -76,13 +77,8 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("collected")
     step = re.search(r"manage\.py (collectstatic .*?) \\", DOCKERFILE)
     assert step is not None
-    clean = {name: value for name, value in os.environ.items() if not OURS.fullmatch(name)}
-    subprocess.run(
-        [sys.executable, "manage.py", *step[1].split()],
-        cwd=ROOT,
-        env={**clean, "SAGA_STATIC": str(folder), "SAGA_DATA": str(folder / "data")},
-        check=True,
-    )
+    done = manage(*step[1].split(), SAGA_STATIC=str(folder), SAGA_DATA=str(folder / "data"))
+    assert done.returncode == 0, done.stderr
     return folder
 
 

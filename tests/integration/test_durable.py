@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from sagas import runs
 from sagas.entries import Kind, Lane
 from sagas.models import Command
 from tests import durable
-from tests.conformance.durable import DurableFunctions, outcome_of
-from tests.engine import Finished, drive, fault, scenario, until
+from tests.conformance.durable import DurableFunctions
+from tests.conformance.outcome import outcome_of
+from tests.engine import HELD, Finished, drive, fault, is_held, paused, scenario, step_and_cancel, until
 from tests.integration.test_engine_elsewhere import ALIKE, RACES, STEPS, told
+from tests.pauses import pause_violations
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
@@ -109,28 +112,20 @@ def test_people_retry_what_is_stuck_while_its_orchestration_waits_and_after_it_i
 
 
 def test_people_pause_and_step_and_cancel() -> None:
-    run = durable.create(scenario(latency_ms=20))
-
-    def meddle() -> None:
-        runs.ask_run(run.pk, "pause", who="ada")
-        held = until(run.pk, lambda entries: any(e.kind is Kind.OPERATOR_ACTED for e in entries))
-        begun = [e for e in held if e.kind is Kind.ATTEMPT_STARTED]
-        runs.ask_run(run.pk, "step", who="ada")
-        until(run.pk, lambda entries: len([e for e in entries if e.kind is Kind.ATTEMPT_STARTED]) > len(begun))
-        runs.ask_run(run.pk, "cancel", who="ada")
-        runs.ask_run(run.pk, "resume", who="ada")
-
-    (cancelled,) = durable.finish(run, before=meddle)
+    run = paused(durable.create(scenario()))
+    (cancelled,) = durable.finish(run, before=partial(step_and_cancel, run))
     assert cancelled.states == ["compensated"]
     assert [e.detail["action"] for e in cancelled.kinds(Kind.OPERATOR_ACTED)] == ["pause", "step", "cancel", "resume"]
+    assert pause_violations(cancelled.entries) == []
 
 
 def test_another_backend_goes_on_where_the_journal_ends() -> None:
-    given = scenario(fault("book-delivery", "decline"), latency_ms=30)
-    run = durable.create(given)
-    durable.leave(run, when=lambda entries: any(e.kind is Kind.SAGA_COMPENSATING for e in entries))
+    run = durable.create(HELD)
+    left = durable.leave(run, when=is_held)
+    assert left.states == ["compensating"]
     (finished,) = durable.finish(run)
     assert finished.states == ["compensated"]
+    assert finished.entries[: len(left.entries)] == left.entries
     assert finished.kinds(Kind.ORCHESTRATOR_RECOVERED)
     assert [e.step for e in finished.kinds(Kind.EFFECT, lane=Lane.SERVICE)][-1] == "reserve-inventory"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,9 +16,13 @@ from sagas.errors import LeaseLost
 from sagas.forks import fork_run
 from sagas.journal import read_all
 from sagas.models import Command, Run
+from sagas.runs import create_run
 from sagas.services.base import Call
-from tests.engine import Finished, drive, fault, finish, scenario, until
+from sagas.worker import Pace
+from tests.clocks import Hasty, Leaping
+from tests.engine import Finished, drive, fault, finish, paused, scenario, step_and_cancel, until
 from tests.inline import ENGINE, create, desks, drive_inline, execute, told, until_answered
+from tests.pauses import pause_violations
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
@@ -44,6 +49,9 @@ ALIKE = {
         retry={"max_attempts": 9, "initial_ms": 60_000, "max_ms": 60_000},
     ),
 }
+DEADLINE = "deadline"
+PATIENT = {"timeout_ms": 8000}  # no answer is late by chance, and a silence is slept through by a `Hasty` clock
+FAR_MS = 60_000
 RACES = {lock: scenario(orders=2, stock=1, lock=lock) for lock in ("fail-fast", "wait", "off", "naive")} | {
     "waits in vain": scenario({**fault("book-delivery", "decline"), "saga": 0}, orders=2, stock=1, lock="wait"),
     "listed": scenario(orders=2, stock=1, lock="off", schedule=[0, 1, 0, 1, 1, 0, 0, 1]),
@@ -57,16 +65,36 @@ def books(run: str) -> list[tuple[Any, ...]]:
 
 @pytest.fixture(scope="module")
 def both(engine_databases: None) -> dict[str, tuple[Finished, Finished]]:
-    """Every scenario on this project's own worker and on the engine elsewhere."""
-    scenarios = ALIKE | RACES
-    here = drive(*scenarios.values())
-    there = drive_inline(*[create(each) for each in scenarios.values()])
+    """Every scenario that is not about time on this project's own worker and on the engine elsewhere."""
+    scenarios = {name: {**each, **PATIENT} for name, each in (ALIKE | RACES).items() if name != DEADLINE}
+    here = drive(*scenarios.values(), clock=Hasty())
+    there = drive_inline(*[create(each) for each in scenarios.values()], clock=Hasty())
     return dict(zip(scenarios, zip(here, there, strict=True), strict=True))
 
 
-@pytest.mark.parametrize("name", ALIKE)
+@pytest.mark.parametrize("name", [name for name in ALIKE if name != DEADLINE])
 def test_both_engines_write_the_same_journal(both: dict[str, tuple[Finished, Finished]], name: str) -> None:
-    here, there = both[name]
+    alike(*both[name])
+
+
+def test_both_engines_keep_a_deadline() -> None:
+    """Nothing of it is a race: it is a minute away until the attempt has failed, and over from then on."""
+    given = {**ALIKE[DEADLINE], **PATIENT, "deadline_ms": FAR_MS}
+    ours, theirs = create_run(given), create(given)
+    clocks = Leaping(), Leaping()
+
+    def pass_by(run: Run, clock: Leaping) -> None:
+        until(run.pk, lambda entries: any(e.kind is Kind.RETRY_SCHEDULED for e in entries))
+        clock.leap(FAR_MS)
+
+    pace = Pace(lease_ms=10 * FAR_MS)
+    (here,) = finish(ours, before=partial(pass_by, ours, clocks[0]), clock=clocks[0], pace=pace)
+    (there,) = drive_inline(theirs, before=partial(pass_by, theirs, clocks[1]), clock=clocks[1])
+    alike(here, there)
+    assert (here.states, here.sagas[0].cause["outcome"]) == (["compensated"], "deadline")
+
+
+def alike(here: Finished, there: Finished) -> None:
     assert told(there.entries) == told(here.entries)
     assert there.states == here.states
     assert there.facts() == here.facts()
@@ -134,20 +162,11 @@ def test_people_take_a_lock_away_and_the_next_in_line_gets_it() -> None:
 
 
 def test_people_pause_and_step_and_cancel() -> None:
-    run = create(scenario(latency_ms=20))
-
-    def meddle() -> None:
-        runs.ask_run(run.pk, "pause", who="ada")
-        held = until(run.pk, lambda entries: any(e.kind is Kind.OPERATOR_ACTED for e in entries))
-        begun = [e for e in held if e.kind is Kind.ATTEMPT_STARTED]
-        runs.ask_run(run.pk, "step", who="ada")
-        until(run.pk, lambda entries: len([e for e in entries if e.kind is Kind.ATTEMPT_STARTED]) > len(begun))
-        runs.ask_run(run.pk, "cancel", who="ada")
-        runs.ask_run(run.pk, "resume", who="ada")
-
-    (cancelled,) = drive_inline(run, before=meddle)
+    run = paused(create(scenario()))
+    (cancelled,) = drive_inline(run, before=partial(step_and_cancel, run))
     assert cancelled.states == ["compensated"]
     assert [e.detail["action"] for e in cancelled.kinds(Kind.OPERATOR_ACTED)] == ["pause", "step", "cancel", "resume"]
+    assert pause_violations(cancelled.entries) == []
 
 
 def test_a_fork_goes_on_from_its_moment() -> None:

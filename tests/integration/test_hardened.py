@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from html.parser import HTMLParser
 from typing import Any
@@ -20,7 +18,8 @@ from playground.scenario import Scenario
 from sagas.models import Command, Run
 from tests.integration.addresses import every_address
 from tests.integration.admin import stuck_run, user
-from tests.play import OURS, ROOT
+from tests.migrated import manage
+from tests.play import ROOT
 from tests.visitors import Visitor
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
@@ -177,14 +176,6 @@ def test_a_cookie_is_no_authority_for_the_api(walker: Visitor) -> None:
     assert answer.status_code == 202
     assert Command.objects.get(run=run).who == "someone, through the API"
     assert not answer.cookies
-
-
-def manage(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Return how `manage.py` ended in an environment that says only this."""
-    kept = {name: value for name, value in os.environ.items() if not OURS.fullmatch(name)}
-    return subprocess.run(
-        [sys.executable, "manage.py", *words], cwd=ROOT, env={**kept, **environment}, capture_output=True, text=True
-    )
 
 
 def test_a_public_site_satisfies_djangos_own_check_of_a_deployment() -> None:

@@ -19,13 +19,13 @@ from playground.models import ApiAnswer
 from sagas.entries import Kind
 from sagas.models import Command, Run
 from sagas.runs import ask_run, create_run
+from tests import waiting
 from tests.engine import drive, scenario, until, working
 from tests.play import Play
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
 KEY = "a-key-for-tests-that-is-long-enough-to-please-the-check-of-keys-0123456789"
-PATIENCE_SECONDS = 60
 DAY_MS = 86_400_000
 
 
@@ -95,17 +95,13 @@ def _two_paused() -> list[str]:
 
 def test_play_as_a_public_site_prunes_by_itself(live_play: Callable[..., Play]) -> None:
     play = live_play(SAGA_PUBLIC="1", SECRET_KEY=KEY, SAGA_KEEP="0s")
-    made = httpx.post(f"{play.url}/api/runs", json={"latency_ms": 0}, timeout=PATIENCE_SECONDS)
+    made = httpx.post(f"{play.url}/api/runs", json={"latency_ms": 0}, timeout=waiting.PATIENCE_SECONDS)
     assert made.status_code == 201
-    run, end = made.json()["id"], time.monotonic() + PATIENCE_SECONDS
+    run = made.json()["id"]
 
-    def answers(address: str) -> httpx.Response:
-        assert time.monotonic() < end, play.output
-        time.sleep(0.05)
-        return httpx.get(f"{play.url}{address}", timeout=PATIENCE_SECONDS)
+    def answer() -> httpx.Response:
+        return httpx.get(f"{play.url}/api/runs/{run}", timeout=waiting.PATIENCE_SECONDS)
 
-    while answers(f"/api/runs/{run}").json()["state"] != "finished":
-        pass
+    waiting.until(lambda: answer().json()["state"] == "finished", lambda: play.output)
     play.restart()  # a start begins with tidying up
-    while answers(f"/api/runs/{run}").status_code != 404:
-        pass
+    waiting.until(lambda: answer().status_code == 404, lambda: play.output)

@@ -15,8 +15,9 @@ from sagas.models import Run
 from sagas.runs import create_run, wake
 from sagas.services.base import Answer, Row, Verdict
 from sagas.worker import Pace
-from tests.engine import PATIENCE_SECONDS, fault, read, scenario, working
+from tests.engine import fault, read, scenario, working
 from tests.meddled import Door, with_one
+from tests.waiting import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
@@ -43,7 +44,7 @@ def taken_over(*faults: dict[str, Any]) -> TakenOver:
 
     async def go() -> tuple[list[Entry], list[Row]]:
         async with working(ASLEEP, services=with_one(door)) as (_, zombie, _):
-            await asyncio.to_thread(door.entered.wait, PATIENCE_SECONDS)
+            assert await asyncio.to_thread(door.entered.wait, PATIENCE_SECONDS)
             async with working() as (_, _, wait):
                 await asyncio.to_thread(rob, run.pk)
                 await wait([run.pk])
@@ -69,10 +70,7 @@ def rob(run: str) -> None:
 
 
 def until_idle(worker: Any) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while worker.driving:
-        assert time.monotonic() < end, "the worker never noticed that its lease was gone"
-        time.sleep(0.005)
+    until(lambda: not worker.driving, lambda: "the worker never noticed that its lease was gone")
 
 
 def test_rule_26_a_worker_that_wakes_after_another_took_over_writes_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -106,11 +104,9 @@ def test_rule_28_a_worker_that_is_slow_keeps_its_run_while_it_renews() -> None:
         return Run.objects.values_list("leased_until", flat=True).get(pk=run)
 
     def renewed() -> list[Any]:
-        door.entered.wait(PATIENCE_SECONDS)
-        first, end = held(), time.monotonic() + PATIENCE_SECONDS
-        while held() <= first:
-            assert time.monotonic() < end, "nobody renewed the lease"
-            time.sleep(0.005)
+        assert door.entered.wait(PATIENCE_SECONDS)
+        first = held()
+        until(lambda: held() > first, lambda: "nobody renewed the lease")
         return leases.claim_due("robber", now=first, lease_ms=1000, limit=9, only=run)
 
     async def go() -> None:

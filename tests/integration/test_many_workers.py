@@ -21,6 +21,7 @@ from sagas.models import LiveWorker, Run
 from sagas.runs import create_run
 from sagas.worker import Pace
 from tests.engine import finish, leave_alone, read, scenario, working
+from tests.waiting import until_async
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
@@ -151,9 +152,7 @@ def test_rule_35_a_version_that_nobody_was_heard_to_have_is_not_given_up_at_once
     async def go() -> None:
         async with working(Pace(poll_ms=20)) as (_, worker, wait):
             await wait([ours.pk])
-            async with asyncio.timeout(PATIENCE):
-                while worker.driving:
-                    await asyncio.sleep(0.005)
+            await until_async(lambda: not worker.driving)
 
     asyncio.run(go())
     assert "order 7 is left to others" in caplog.text
@@ -196,24 +195,16 @@ class Ear:
         self.woken.append(run)
 
 
-async def until(holds: Callable[[], bool], again: Callable[[], Any] = lambda: None) -> None:
-    """Return when something holds; do something again and again until then, in a thread."""
-    async with asyncio.timeout(PATIENCE):
-        while not holds():
-            await asyncio.to_thread(again)
-            await asyncio.sleep(0.01)
-
-
 def test_a_ring_wakes_one_worker_that_wants_more_and_whoever_holds_the_run(redis_url: str) -> None:
     runs = [f"run-{n}" for n in range(12)]
 
     async def go() -> tuple[list[list[str]], list[str]]:
         bell, free, holder = RedisBell(), [Ear() for _ in range(3)], Ear("held", is_full=True)
         heeding = [spawn(bell.heed(ear), "heed") for ear in (*free, holder)]
-        await until(lambda: all(ear.woken for ear in (*free, holder)), lambda: bell.ring("held"))
+        await until_async(lambda: all(ear.woken for ear in (*free, holder)), lambda: bell.ring("held"))
         for run in runs:
             await asyncio.to_thread(bell.ring, run)
-            await until(lambda run=run: any(run in ear.woken for ear in free))  # type: ignore[misc]
+            await until_async(lambda run=run: any(run in ear.woken for ear in free))  # type: ignore[misc]
         await cancel_and_wait(*heeding)
         return [[run for run in ear.woken if run in runs] for ear in free], holder.woken
 
@@ -233,12 +224,12 @@ def test_a_bell_that_is_away_keeps_nobody_and_is_heard_again(
     async def go() -> None:
         bell, holder = RedisBell(), Ear("held")
         heeding = spawn(bell.heed(holder), "heed")
-        await until(lambda: bool(holder.woken), lambda: bell.ring("held"))
+        await until_async(lambda: bool(holder.woken), lambda: bell.ring("held"))
         await asyncio.to_thread(redis.stop)
-        await until(lambda: "bell.not-rung" in caplog.text, lambda: bell.ring("held"))
+        await until_async(lambda: "bell.not-rung" in caplog.text, lambda: bell.ring("held"))
         await asyncio.to_thread(valkey_server_factory, port=port)
         holder.woken.clear()
-        await until(lambda: bool(holder.woken), lambda: bell.ring("held"))
+        await until_async(lambda: bool(holder.woken), lambda: bell.ring("held"))
         await cancel_and_wait(heeding)
 
     with override_settings(REDIS_URL=f"redis://127.0.0.1:{port}/0"):

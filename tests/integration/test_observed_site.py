@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -22,8 +21,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from sagas.tracecontext import run_span, trace_id
 from tests.door import TOKEN, Door
+from tests.migrated import clean
 from tests.otlp import Collector, Told, about, bare, collecting, is_reported, is_served, told_in_file
-from tests.play import OURS, ROOT, Play
+from tests.play import ROOT, Play
 
 DOCS = ROOT / "docs" / "observability"
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -83,11 +83,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @contextmanager
 def worker(data: Path, **environment: str) -> Iterator[str]:
     """A worker of its own; gives what it has said by the time it works."""
-    kept = {name: value for name, value in os.environ.items() if not OURS.fullmatch(name)}
     process = subprocess.Popen(
         [sys.executable, "manage.py", "sagaworker"],
         cwd=ROOT,
-        env={**kept, "PYTHONUNBUFFERED": "1", "SAGA_DATA": str(data), **environment},
+        env=clean(PYTHONUNBUFFERED="1", SAGA_DATA=str(data), **environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

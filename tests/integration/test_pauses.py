@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,8 +15,9 @@ from sagas.models import Command, Run, Saga
 from sagas.orchestrator import Driver
 from sagas.runs import ask_run, create_run
 from sagas.worker import Pace
-from tests.engine import Finished, fault, finish, leave_alone, read, scenario, until, working
+from tests.engine import Finished, fault, finish, has_acted, leave_alone, paused, read, scenario, until, working
 from tests.pauses import moves, pause_violations
+from tests.waiting import until_async
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
@@ -27,13 +27,7 @@ PATIENT = {"timeout_ms": 5000}
 
 def paused_run(*faults: Any, **fields: Any) -> Run:
     """Return a run that was asked to pause before anybody drove it."""
-    run = create_run(scenario(*faults, **{**PATIENT, **fields}))
-    ask_run(run.pk, "pause", who="ada", why="to look closely")
-    return run
-
-
-def has_acted(action: str, times: int = 1) -> Callable[[list[Entry]], bool]:
-    return lambda entries: [e.detail["action"] for e in entries if e.kind is Kind.OPERATOR_ACTED].count(action) >= times
+    return paused(create_run(scenario(*faults, **{**PATIENT, **fields})))
 
 
 def step_by_step(run: Run, count: int) -> list[Entry]:
@@ -194,14 +188,10 @@ async def test_a_paused_run_costs_no_thought_and_can_be_handed_over(monkeypatch:
 
         async def five_rounds() -> None:
             beats = worker.beats
-            async with asyncio.timeout(30):
-                while worker.beats < beats + 5:
-                    await asyncio.sleep(0.01)
+            await until_async(lambda: worker.beats >= beats + 5)
 
         await asyncio.to_thread(until, run.pk, has_acted("pause"))
-        async with asyncio.timeout(30):
-            while not thoughts:  # the one that leads to the gate
-                await asyncio.sleep(0.01)
+        await until_async(lambda: thoughts)  # the one that leads to the gate
         await five_rounds()
         before = thoughts
         await five_rounds()

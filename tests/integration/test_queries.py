@@ -6,7 +6,6 @@ No stopwatch: everything that can be asked of the playground is asked, and the d
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from django.db import connections
 from sagas.databases import atomic
 from sagas.models import JournalEntry, Run
 from tests.benchmarks.queries.hearing import hearing
-from tests.play import OURS
+from tests.migrated import clean
 from tests.postgres import Postgres
 
 pytestmark = pytest.mark.timeout(300)  # one process asks for everything before the first test
@@ -29,9 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 def asked_of(places: str, runs: int, environment: Mapping[str, str]) -> dict[str, Any]:
     """Return what a process of its own heard, in databases of its own."""
-    clean = {name: value for name, value in os.environ.items() if not OURS.fullmatch(name)}
     command = [sys.executable, "-m", "tests.benchmarks.queries.child", "--places", places, "--runs", str(runs)]
-    child = subprocess.run(command, cwd=ROOT, env={**clean, **environment}, capture_output=True, text=True, check=False)
+    child = subprocess.run(command, cwd=ROOT, env=clean(**environment), capture_output=True, text=True, check=False)
     assert child.returncode == 0, child.stderr
     found: dict[str, Any] = json.loads(child.stdout.splitlines()[-1])
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ from sagas import catalog, runs
 from sagas.entries import Kind
 from sagas.forks import fork_run
 from sagas.models import Command, Run
-from tests.conformance.temporal import outcome_of
-from tests.engine import Finished, drive, fault, scenario, until
+from tests.conformance.outcome import outcome_of
+from tests.engine import HELD, Finished, drive, fault, is_held, paused, scenario, step_and_cancel, until
 from tests.inline import told
+from tests.pauses import pause_violations
 from tests.temporal import Temporal, create, drive_temporal
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
@@ -99,34 +101,18 @@ def test_whoever_asks_something_of_a_run_that_has_ended_is_told_no(temporal: Tem
 
 
 def test_people_pause_step_and_cancel(temporal: Temporal) -> None:
-    run = create(scenario(latency_ms=100))
-
-    def begun(number: int) -> Any:
-        return until(run.pk, lambda entries: len([e for e in entries if e.kind is Kind.ATTEMPT_STARTED]) >= number)
-
-    def meddle() -> None:
-        begun(1)
-        runs.ask_run(run.pk, "pause", who="ada")
-        held = until(run.pk, lambda entries: any(e.kind is Kind.OPERATOR_ACTED for e in entries))
-        runs.ask_run(run.pk, "step", who="ada")
-        begun(len([e for e in held if e.kind is Kind.ATTEMPT_STARTED]) + 1)
-        runs.ask_run(run.pk, "cancel", who="ada")
-        runs.ask_run(run.pk, "resume", who="ada")
-
-    (cancelled,) = drive_temporal(temporal, run, before=meddle)
+    run = paused(create(scenario()))
+    (cancelled,) = drive_temporal(temporal, run, before=partial(step_and_cancel, run))
     assert cancelled.states == ["compensated"]
     assert cancelled.sagas[0].cause["outcome"] == "cancelled"
     assert [e.detail["action"] for e in cancelled.kinds(Kind.OPERATOR_ACTED)] == ["pause", "step", "cancel", "resume"]
+    assert pause_violations(cancelled.entries) == []
 
 
 @pytest.mark.torture
 def test_a_fork_goes_on_from_its_moment(temporal: Temporal, settings: Any) -> None:
     settings.SAGA_ENGINE = "temporal"
-    (whole,) = (
-        drive(scenario(mode="orchestration"))
-        if not settings.SAGA_ENGINE
-        else drive_temporal(temporal, create(scenario(fault("book-delivery", "decline"))))
-    )
+    (whole,) = drive_temporal(temporal, create(scenario(fault("book-delivery", "decline"))))
     fork = fork_run(whole.run, whole.kinds(Kind.SAGA_COMPENSATING)[0].seq - 2, scenario())
     (other,) = drive_temporal(temporal, Run.objects.get(pk=fork.pk))
     assert other.states == ["completed"]
@@ -134,14 +120,9 @@ def test_a_fork_goes_on_from_its_moment(temporal: Temporal, settings: Any) -> No
 
 
 def test_a_run_that_temporal_forgot_goes_on_from_its_journal(temporal: Temporal) -> None:
-    run = create(scenario(fault("book-delivery", "decline"), latency_ms=100))
+    run = create(HELD)
     with Temporal() as other:
-        (left,) = drive_temporal(
-            other,
-            run,
-            before=lambda: until(run.pk, lambda entries: any(e.kind is Kind.SAGA_COMPENSATING for e in entries)),
-            leave=True,
-        )
+        (left,) = drive_temporal(other, run, before=lambda: until(run.pk, is_held), leave=True)
     assert left.states == ["compensating"]
     (done,) = drive_temporal(temporal, run)
     assert done.states == ["compensated"]

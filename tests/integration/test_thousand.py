@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -15,10 +14,10 @@ from playground.thousand import RUNS, Busy, Job
 from playground.verdicts import Outcome, outcome_of
 from sagas.models import Run
 from tests.engine import finish
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
-PATIENCE_SECONDS = 120
 FEW = 60
 
 
@@ -38,10 +37,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def counted(job: Job) -> list[Outcome]:
     """Return all outcomes of a job once it is done."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not job.done:
-        assert time.monotonic() < end, f"{len(job.outcomes)} after {PATIENCE_SECONDS} s"
-        time.sleep(0.02)
+    until(lambda: job.done, lambda: f"{len(job.outcomes)} so far")
     assert not job.failed
     return job.outcomes
 
@@ -158,10 +154,7 @@ def test_a_count_that_breaks_off_says_so_and_can_be_begun_again(monkeypatch: pyt
     with monkeypatch.context() as broken:
         broken.setattr(thousand.sys, "executable", "/bin/false")
         job = thousand.count(base)
-        end = time.monotonic() + PATIENCE_SECONDS
-        while not job.done:
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        until(lambda: job.done)
         assert job.failed
     again = thousand.count(base)
     assert again is not job

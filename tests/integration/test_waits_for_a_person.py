@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
@@ -13,7 +12,8 @@ from sagas.entries import Kind, Op
 from sagas.errors import CommandRefused
 from sagas.models import Alert, Command, Saga
 from sagas.runs import create_run, release_lock, resolve_saga, retry_saga
-from tests.engine import PATIENCE_SECONDS, drive, fault, finish, scenario, working
+from tests.engine import drive, fault, finish, scenario, working
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
@@ -90,15 +90,12 @@ def test_rule_35_without_its_version_a_saga_keeps_what_it_holds_and_says_why_nob
     held = catalog.SERVICES["inventory"].pending(stuck.run.pk)
     asked = retry_saga(stuck.sagas[0].pk, **SAID)
 
-    def until_handled() -> None:
-        end = time.monotonic() + PATIENCE_SECONDS
-        while Command.objects.get(pk=asked.pk).handled_seq is None:
-            assert time.monotonic() < end, "nobody took the command"
-            time.sleep(0.005)
+    def is_handled() -> bool:
+        return Command.objects.get(pk=asked.pk).handled_seq is not None
 
     async def go() -> None:
         async with working():
-            await asyncio.to_thread(until_handled)
+            await asyncio.to_thread(until, is_handled, lambda: "nobody took the command")
 
     monkeypatch.delitem(catalog.DEFINITIONS, ("order", 1))
     asyncio.run(go())

@@ -51,7 +51,6 @@ STEPS: dict[str, tuple[Sequence[Step], str, Sequence[Step]]] = {
     "retriable-before-pivot": ([FLIGHT, TICKET, PIVOT], "charge-card", SOUND),
     "pivot-at-the-end": ([FLIGHT, PIVOT], "charge-card", [FLIGHT, PIVOT, TICKET]),
 }
-IN_ADVANCE = {"no-steps", "unusable-name", "shared-name"}
 
 QUICK = Retry(max_attempts=2, initial_ms=0)
 BUDGETS: dict[str, tuple[RunPlan, str, RunPlan]] = {

@@ -7,7 +7,6 @@ and a million entries; `--scale 10` adds the one with ten million, which takes a
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from typing import Any
 
 from tests.benchmarks.figures import Figure, Ratio, Table
 from tests.benchmarks.rounds import Effort
+from tests.migrated import clean
 from tests.postgres import Postgres
 
 ENTRIES = 100_000  # of the smallest journal
@@ -41,9 +41,8 @@ def _asked(effort: Effort, places: str, environment: Mapping[str, str]) -> Resul
     command = [sys.executable, "-m", "tests.benchmarks.growth.child", "--places", places, "--factors", *factors]
     command += ["--entries", str(int(ENTRIES * usual)), "--rounds", str(effort.rounds)]
     command += ["--prune", str(max(20, int(PRUNED * usual)))]
-    clean = {name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")}
     child = subprocess.run(
-        command, env={**clean, **environment}, stdout=subprocess.PIPE, text=True, check=True, timeout=LONGEST_SECONDS
+        command, env=clean(**environment), stdout=subprocess.PIPE, text=True, check=True, timeout=LONGEST_SECONDS
     )
     result: Result = json.loads(child.stdout.splitlines()[-1])
     return result

@@ -24,6 +24,7 @@ from sagas.runs import create_run
 from sagas.tape import fold
 from tests.benchmarks.growth import filling, sites
 from tests.engine import scenario
+from tests.waiting import until
 
 LEASE_MS = 60_000
 CLIENTS = """SELECT count(*) FROM pg_stat_activity
@@ -256,8 +257,8 @@ def _pages() -> float:
         return 0.0
     own = connections.all(initialized_only=True)
     with connections["default"].cursor() as cursor:
-        while _asked(cursor, CLIENTS) > len(own):
-            time.sleep(0.002)  # a connection that was just closed counts what it did as it ends
+        # A connection that was just closed counts what it did as it ends.
+        until(lambda: _asked(cursor, CLIENTS) <= len(own), lambda: "others are connected, too")
         for connection in own:
             with connection.cursor() as flushing:
                 flushing.execute("SELECT pg_stat_force_next_flush()")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.queries import page
+from tests.migrated import clean
 from tests.postgres import Postgres
 
 DOCS = Path("docs/QUERIES.md")
@@ -37,9 +37,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _heard(places: str, runs: int, environment: Mapping[str, str]) -> dict[str, Any]:
-    clean = {name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")}
     command = [sys.executable, "-m", "tests.benchmarks.queries.child", "--places", places, "--runs", str(runs)]
-    child = subprocess.run(command, env={**clean, **environment}, stdout=subprocess.PIPE, text=True, check=True)
+    child = subprocess.run(command, env=clean(**environment), stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(child.stdout.splitlines()[-1])
     return found
 

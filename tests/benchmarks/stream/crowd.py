@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.benchmarks.stream.sockets import Lost, Reader
+from tests.migrated import clean
 
 ROOT = Path(__file__).resolve().parents[3]
 AT_A_TIME = 40  # handshakes
@@ -26,7 +27,7 @@ SILENCE_SECONDS = 30
 START_SECONDS = 90
 FLOOD_RATE = 20_000.0  # a second: as fast as the server can
 SERVING = "tests.benchmarks.stream.serving"
-OURS = ("SAGA_", "REDIS_URL", "DATABASE_URL")
+KEY = "of no use to anybody"
 
 
 @cache
@@ -34,14 +35,9 @@ def _migrated() -> tempfile.TemporaryDirectory[str]:
     """Return a data folder with empty databases, to be copied."""
     folder = tempfile.TemporaryDirectory(prefix="stream-empty-")
     atexit.register(folder.cleanup)
-    environment = {**_inherited(), "SAGA_DATA": folder.name}
+    environment = clean(SECRET_KEY=KEY, SAGA_DATA=folder.name)
     subprocess.run([sys.executable, "-m", SERVING, "prepare"], cwd=ROOT, env=environment, check=True)
     return folder
-
-
-def _inherited() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    return {**kept, "SECRET_KEY": "of no use to anybody"}
 
 
 class Served:
@@ -53,7 +49,7 @@ class Served:
         self._process = subprocess.Popen(
             [sys.executable, "-m", SERVING, way, server],
             cwd=ROOT,
-            env={**_inherited(), "SAGA_DATA": self._data.name, **({"REDIS_URL": redis} if redis else {})},
+            env=clean(SECRET_KEY=KEY, SAGA_DATA=self._data.name, **({"REDIS_URL": redis} if redis else {})),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
