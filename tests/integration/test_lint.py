@@ -140,13 +140,7 @@ def test_each_error_found_in_a_random_scenario_is_shown_by_a_simulation(simulato
 def unchecked(name: str, steps: list[Step]) -> SagaDefinition:
     """Return a definition that nobody has checked."""
     made = object.__new__(SagaDefinition)
-    for field, value in {
-        "name": name,
-        "version": 1,
-        "steps": tuple(steps),
-        "_index": {step.name: n for n, step in enumerate(steps)},
-    }.items():
-        object.__setattr__(made, field, value)
+    made._keep(name, 1, tuple(steps))
     return made
 
 
