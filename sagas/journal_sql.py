@@ -75,7 +75,7 @@ HEADS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
-    """The rows of a run that begins, in the columns of RUN_TYPES, SAGA_TYPES and NEW_STEP_TYPES."""
+    """The rows of a run as its first entries leave them, in the columns of RUN_TYPES, SAGA_TYPES and NEW_STEP_TYPES."""
 
     run: Row
     sagas: Sequence[Row]
@@ -89,7 +89,8 @@ class Batch:
     `entries` are consecutive and placed (`seq`, `at`). `handled` maps ids of commands to the
     `seq` of the entry that obeyed them (0: refused, with the reason in `refusals`). A batch
     whose `append_id` is already in the journal succeeds without being written again. `new`
-    makes the run itself, and is refused where it exists. `releases` gives the run's lease back.
+    makes the run itself with all that `entries` change in its rows, and is refused where the run exists.
+    `releases` gives the run's lease back.
     """
 
     run: str
@@ -198,7 +199,7 @@ def _insert(batches: Sequence[Batch], states: Mapping[str, str], connection: Bas
         (INSERT_STEP, [row for new in begun for row in new.steps]),
         (INSERT_ENTRY, [entry_row(batch, entry) for batch, entry in entries]),
         (UPDATE_PAUSED, _last((action == PAUSE, run) for run, action in _pauses(entries))),
-        *_runs([batch for batch in batches if batch.entries], states),
+        *_runs([batch for batch in batches if batch.entries and batch.new is None], states),
         (UPDATE_SAGA, _last((s.state, s.cause, s.saga) for s in latest if s.moved)),
         (UPDATE_STEP, _last(steps, keys=2)),
         *_alerts([entry for _, entry in entries]),
