@@ -17,6 +17,8 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import ClientCursor
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=dict)
+
 Row = tuple[Any, ...]
 Types = Mapping[str, str]  # of PostgreSQL, by column
 
@@ -93,4 +95,4 @@ def _quoted(name: str) -> str:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), default=dict)
+    return "{}" if value == {} else _ENCODER.encode(value)

@@ -187,11 +187,7 @@ def _insert(batches: Sequence[Batch], states: Mapping[str, str], connection: Bas
     begun = [batch.new for batch in batches if batch.new is not None]
     entries = [(batch, entry) for batch in batches for entry in batch.entries]
     latest = [row for batch in batches for row in batch.sagas]
-    steps = (
-        (t.state, t.attempts, t.compensation_state, t.compensation_attempts, s.saga, n)
-        for s in latest
-        for n, t in s.steps
-    )
+    steps = ((*step, s.saga, n) for s in latest for n, step in s.steps)
     handled = ((seq, batch.refusals.get(pk, ""), pk) for batch in batches for pk, seq in batch.handled.items())
     work: list[Work] = [
         (INSERT_RUN, [new.run for new in begun]),

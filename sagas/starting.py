@@ -104,8 +104,7 @@ def new_rows(run: Run, saga: Saga, definition: SagaDefinition, last_seq: int, to
         ),
         sagas=[(saga.pk, run.pk, saga.index, saga.order, state, run.definition, created)],
         steps=[
-            (saga.pk, *fields.values(), s.state, s.attempts, s.compensation_state, s.compensation_attempts)
+            (saga.pk, *fields.values(), *steps.get(n, FRESH))
             for n, fields in enumerate(fresh_steps(definition, saga.order, KEY_SCOPE))
-            for s in [steps.get(n, FRESH)]
         ],
     )
