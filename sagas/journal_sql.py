@@ -1,7 +1,7 @@
 """The hot path: everything that a commit of the journal writes, as multi-row SQL.
 
-The statements are `sagas.bulk`'s, so that SQLite and PostgreSQL share this page. Call `write`
-inside a transaction only.
+The statements are `sagas.bulk`'s, so that SQLite and PostgreSQL share this page. `write`
+makes its own transaction where it is told how one begins, else call it inside of one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from sagas.bulk import Row, Statement, insert, run, update
+from sagas.bulk import Row, Statement, ask, insert, run, update
 from sagas.entries import Entry, Kind
 from sagas.errors import JournalConflict, LeaseLost
 from sagas.pausing import PAUSE, RESUME
@@ -110,22 +110,24 @@ class Batch:
         return self.entries[0].seq - 1 if self.entries else -1
 
 
-def write(batches: Sequence[Batch], connection: BaseDatabaseWrapper | None = None) -> list[Exception | None]:
+def write(
+    batches: Sequence[Batch], connection: BaseDatabaseWrapper | None = None, begin: str = ""
+) -> list[Exception | None]:
     """Write every batch that may be written; return, for each, None or why it was not.
 
-    Raises IntegrityError or DataError when the database refuses a row: then nothing may be kept. The
+    `begin` opens a transaction, which is then committed here; to roll it back is the caller's. Raises IntegrityError or DataError when the database refuses a row: then nothing may be kept. The
     connection is this thread's own unless another one is given.
     """
     connection = connection or connections[DATABASE]
     with connection.wrap_database_errors:
-        return _write(batches, connection)
+        return _write(batches, connection, begin)
 
 
-def _write(batches: Sequence[Batch], connection: BaseDatabaseWrapper) -> list[Exception | None]:
+def _write(batches: Sequence[Batch], connection: BaseDatabaseWrapper, begin: str) -> list[Exception | None]:
     def is_written(batch: Batch) -> bool:
         return _is_written(batch, connection)
 
-    heads, states = _heads({batch.run for batch in batches}, connection)
+    heads, states = _heads({batch.run for batch in batches}, connection, begin)
     outcomes: list[Exception | None] = []
     accepted: list[Batch] = []
     for batch in batches:
@@ -137,19 +139,23 @@ def _write(batches: Sequence[Batch], connection: BaseDatabaseWrapper) -> list[Ex
                 batch.epoch,
                 batch.entries[-1].seq if batch.entries else heads.get(batch.run, (0, 0))[1],
             )
-    if accepted:
-        _insert(accepted, states, connection)
+    run(connection, _work(accepted, states), "COMMIT" if begin else "")
     return outcomes
 
 
-def _heads(runs: Iterable[str], connection: BaseDatabaseWrapper) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
+def _heads(
+    runs: Iterable[str], connection: BaseDatabaseWrapper, begin: str
+) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
     """Return epoch and last `seq` of each run, and its state; nobody else changes them in this transaction."""
     asked, values = sorted(runs), list[Any]()
     if connection.vendor == "sqlite":
         statement, values = HEADS["sqlite"].format(marks=", ".join("?" * len(asked))), asked
     else:
         statement, values = HEADS["postgresql"], [asked]
-    found = connection.connection.execute(statement, values).fetchall()
+    if begin:
+        found = ask(connection, begin, statement, values)
+    else:
+        found = connection.connection.execute(statement, values).fetchall()
     return {run: (epoch, seq) for run, epoch, seq, _ in found}, {run: state for run, _, _, state in found}
 
 
@@ -183,13 +189,14 @@ def _is_written(batch: Batch, connection: BaseDatabaseWrapper) -> bool:
     return found.fetchone() is not None
 
 
-def _insert(batches: Sequence[Batch], states: Mapping[str, str], connection: BaseDatabaseWrapper) -> None:
+def _work(batches: Sequence[Batch], states: Mapping[str, str]) -> list[Work]:
+    """Return all that these batches write, in its order."""
     begun = [batch.new for batch in batches if batch.new is not None]
     entries = [(batch, entry) for batch in batches for entry in batch.entries]
     latest = [row for batch in batches for row in batch.sagas]
     steps = ((*step, s.saga, n) for s in latest for n, step in s.steps)
     handled = ((seq, batch.refusals.get(pk, ""), pk) for batch in batches for pk, seq in batch.handled.items())
-    work: list[Work] = [
+    return [
         (INSERT_RUN, [new.run for new in begun]),
         (INSERT_SAGA, [row for new in begun for row in new.sagas]),
         (INSERT_STEP, [row for new in begun for row in new.steps]),
@@ -201,7 +208,6 @@ def _insert(batches: Sequence[Batch], states: Mapping[str, str], connection: Bas
         *_alerts([entry for _, entry in entries]),
         (HANDLE_COMMAND, _last(handled)),
     ]
-    run(connection, work)
 
 
 def _runs(batches: Sequence[Batch], states: Mapping[str, str]) -> list[Work]:
