@@ -240,6 +240,8 @@ class Driver:
         self._schedule.changed()
 
     def _observe(self, facts: list[Entry]) -> None:
+        if not facts:
+            return
         self._remember(facts)
         self.tape.put(facts)
         if self._loaded.plan.latency_ms:
