@@ -182,10 +182,7 @@ def delay_ms(retry: Retry, failures: int, seed: int, order: str, step: str, op: 
 
 def _next_forward(definition: SagaDefinition, state: SagaState) -> Step | None:
     """Return the first step without success."""
-    for step in definition.steps:
-        if not state.step(step.name).action.ok:
-            return step
-    return None
+    return next((s for s in definition.steps if not state.step(s.name).action.ok), None)
 
 
 def _forward(definition: SagaDefinition, state: SagaState, now: int) -> Moves:

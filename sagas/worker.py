@@ -135,7 +135,7 @@ class Worker:
         Raises JournalConflict when there is such a run already.
         """
         lease, loaded = Lease(run.pk, run.lease_epoch), loaded_run(run, sagas)
-        driver = orchestrator.Driver(self._ports, lease, loaded, catalog.definition(loaded.definition, loaded.version))
+        driver = orchestrator.Driver(self._ports, lease, loaded, catalog.definition(run.definition, run.version))
         await driver.begin(rows)
         if not self._stopping:
             self._begin(lease, lambda: loaded, driver)
