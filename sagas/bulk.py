@@ -51,12 +51,14 @@ def run(connection: BaseDatabaseWrapper, work: Iterable[tuple[Statement, Sequenc
 
 
 def ask(connection: BaseDatabaseWrapper, first: str, query: str, values: Sequence[Any]) -> list[Row]:
-    """Return the rows of a query that follows the statement `first`, in one round trip where there are any."""
+    """Return the rows of a query, asked after the statement `first` unless that is "": of PostgreSQL in one message."""
     if connection.vendor == "sqlite":
-        connection.connection.execute(first)
+        if first:
+            connection.connection.execute(first)
         return list(connection.connection.execute(query, values))
-    cursor = ClientCursor(connection.connection).execute(f"{first}; {query}", values)
-    cursor.nextset()
+    cursor = ClientCursor(connection.connection).execute(f"{first}; {query}" if first else query, values)
+    if first:
+        cursor.nextset()
     return cursor.fetchall()
 
 

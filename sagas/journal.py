@@ -243,9 +243,6 @@ def _write(connection: BaseDatabaseWrapper, batches: Sequence[Batch], patience_m
     try:
         return sql.write(batches, connection, begin)
     except BaseException:
-        with (
-            suppress(Error),
-            connection.wrap_database_errors,
-        ):  # it ended by itself, or with its connection, or never began
+        with suppress(Error), connection.wrap_database_errors:  # it never began, or ended by itself
             connection.connection.execute("ROLLBACK")
         raise

@@ -1,7 +1,7 @@
 """The hot path: everything that a commit of the journal writes, as multi-row SQL.
 
-The statements are `sagas.bulk`'s, so that SQLite and PostgreSQL share this page. `write`
-makes its own transaction where it is told how one begins, else call it inside of one.
+The statements are `sagas.bulk`'s, so that SQLite and PostgreSQL share this page. Call `write`
+inside a transaction, or tell it how to begin one.
 """
 
 from __future__ import annotations
@@ -115,8 +115,9 @@ def write(
 ) -> list[Exception | None]:
     """Write every batch that may be written; return, for each, None or why it was not.
 
-    `begin` opens a transaction, which is then committed here; to roll it back is the caller's. Raises IntegrityError or DataError when the database refuses a row: then nothing may be kept. The
-    connection is this thread's own unless another one is given.
+    `begin` opens a transaction, which is committed here; to roll it back is the caller's. Raises IntegrityError or
+    DataError when the database refuses a row: then nothing may be kept. The connection is this thread's own
+    unless another one is given.
     """
     connection = connection or connections[DATABASE]
     with connection.wrap_database_errors:
@@ -152,10 +153,7 @@ def _heads(
         statement, values = HEADS["sqlite"].format(marks=", ".join("?" * len(asked))), asked
     else:
         statement, values = HEADS["postgresql"], [asked]
-    if begin:
-        found = ask(connection, begin, statement, values)
-    else:
-        found = connection.connection.execute(statement, values).fetchall()
+    found = ask(connection, begin, statement, values)
     return {run: (epoch, seq) for run, epoch, seq, _ in found}, {run: state for run, _, _, state in found}
 
 
