@@ -17,6 +17,8 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import ClientCursor
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=dict)
+
 Row = tuple[Any, ...]
 Types = Mapping[str, str]  # of PostgreSQL, by column
 
@@ -30,16 +32,34 @@ class Statement:
     postgresql: str
 
 
-def run(connection: BaseDatabaseWrapper, work: Iterable[tuple[Statement, Sequence[Row]]]) -> None:
-    """Run each statement for its rows, in this order; the transaction is the caller's. Raises the driver's own errors."""
+def run(connection: BaseDatabaseWrapper, work: Iterable[tuple[Statement, Sequence[Row]]], then: str = "") -> None:
+    """Run each statement for its rows, in this order, and `then` one more; the transaction is the caller's.
+
+    Raises the driver's own errors.
+    """
     todo = [(statement, rows) for statement, rows in work if rows]
     if connection.vendor == "sqlite":
         for statement, rows in todo:
             connection.connection.executemany(statement.sqlite, _with_text(statement, rows))
-    elif todo:
+        if then:
+            connection.connection.execute(then)
+    elif todo or then:
         texts = [_text([dict(zip(statement.types, row, strict=True)) for row in rows]) for statement, rows in todo]
         # The client puts the texts in, so that all statements are one message.
-        ClientCursor(connection.connection).execute("; ".join(s.postgresql for s, _ in todo), texts)
+        statements = [*(statement.postgresql for statement, _ in todo), *([then] if then else [])]
+        ClientCursor(connection.connection).execute("; ".join(statements), texts)
+
+
+def ask(connection: BaseDatabaseWrapper, first: str, query: str, values: Sequence[Any]) -> list[Row]:
+    """Return the rows of a query, asked after the statement `first` unless that is "": of PostgreSQL in one message."""
+    if connection.vendor == "sqlite":
+        if first:
+            connection.connection.execute(first)
+        return list(connection.connection.execute(query, values))
+    cursor = ClientCursor(connection.connection).execute(f"{first}; {query}" if first else query, values)
+    if first:
+        cursor.nextset()
+    return cursor.fetchall()
 
 
 def _with_text(statement: Statement, rows: Sequence[Row]) -> Sequence[Row]:
@@ -93,4 +113,4 @@ def _quoted(name: str) -> str:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), default=dict)
+    return "{}" if value == {} else _ENCODER.encode(value)

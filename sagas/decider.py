@@ -108,8 +108,14 @@ def advance(
 
 def split(moves: Moves) -> tuple[list[Entry], Move | None]:
     """Return the facts among moves, and the one outward move if there is one."""
-    facts = [move.entry for move in moves if isinstance(move, Append)]
-    return facts, next((move for move in moves if not isinstance(move, Append)), None)
+    facts: list[Entry] = []
+    outward: Move | None = None
+    for move in moves:
+        if isinstance(move, Append):
+            facts.append(move.entry)
+        elif outward is None:
+            outward = move
+    return facts, outward
 
 
 def ask_again(definition: SagaDefinition, state: SagaState) -> Moves:
@@ -123,9 +129,10 @@ def ask_again(definition: SagaDefinition, state: SagaState) -> Moves:
 
 def is_past_return(definition: SagaDefinition, state: SagaState) -> bool:
     """Return whether nothing of a saga may be undone any more: it can only go on to its end."""
-    left = [step for step in definition.steps if not state.step(step.name).action.ok]
-    passed = any(step.kind is StepKind.PIVOT for step in definition.steps if step not in left)
-    return state.settling or passed or not left or left[0].kind is StepKind.RETRIABLE
+    step = _next_forward(definition, state)
+    if state.settling or step is None or step.kind is StepKind.RETRIABLE:
+        return True
+    return any(s.kind is StepKind.PIVOT and state.step(s.name).action.ok for s in definition.steps)
 
 
 def open_calls(state: SagaState) -> Iterator[tuple[str, Op, Calls]]:
@@ -173,8 +180,13 @@ def delay_ms(retry: Retry, failures: int, seed: int, order: str, step: str, op: 
     return int.from_bytes(digest[:8], "big") % (ceiling + 1)
 
 
+def _next_forward(definition: SagaDefinition, state: SagaState) -> Step | None:
+    """Return the first step without success."""
+    return next((s for s in definition.steps if not state.step(s.name).action.ok), None)
+
+
 def _forward(definition: SagaDefinition, state: SagaState, now: int) -> Moves:
-    step = next((s for s in definition.steps if not state.step(s.name).action.ok), None)
+    step = _next_forward(definition, state)
     if step is None or state.settling:
         return _finish(definition, state)
     calls = state.step(step.name).action

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
-from sagas.journal_sql import Batch
 from sagas.models import Run
+from sagas.tape import NewRows
 
 
 class Host(Protocol):
@@ -24,7 +24,7 @@ class Host(Protocol):
         """Return whether it would drive another run."""
         ...
 
-    async def adopt(self, run: Run, sagas: Mapping[str, str], batch: Batch) -> None:
+    async def adopt(self, run: Run, sagas: Mapping[str, str], rows: NewRows) -> None:
         """Return when a run is durable, and driven. Raises JournalConflict when there is such a run already."""
         ...
 

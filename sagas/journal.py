@@ -17,9 +17,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 
 from asgiref.sync import sync_to_async
@@ -217,8 +217,7 @@ def _commit_all(
     Raises Deferred instead, where `patience_ms` is 0, of a refused row or a file that is not free.
     """
     try:
-        with _transaction(connection, patience_ms):
-            return sql.write(batches, connection)
+        return _write(connection, batches, patience_ms)
     except REFUSED as error:
         if not patience_ms:
             raise Deferred from error
@@ -234,20 +233,16 @@ def _commit_all(
         return [error] * len(batches)
 
 
-@contextmanager
-def _transaction(connection: BaseDatabaseWrapper, patience_ms: int) -> Iterator[None]:
-    """Make one transaction of the block, on the driver's own connection: Django's would refuse to be on an event loop."""
-    driver = connection.connection
+def _write(connection: BaseDatabaseWrapper, batches: Sequence[Batch], patience_ms: int) -> list[Exception | None]:
+    """Write in one transaction, on the driver's own connection: Django's would refuse to be on an event loop."""
+    begin = "BEGIN"
     with connection.wrap_database_errors:
         if connection.vendor == "sqlite":
-            driver.execute(f"PRAGMA busy_timeout = {patience_ms}")
-            driver.execute("BEGIN IMMEDIATE")
-        else:
-            driver.execute("BEGIN")
-        try:
-            yield
-            driver.execute("COMMIT")
-        except BaseException:
-            with suppress(Error), connection.wrap_database_errors:  # it ended by itself, or with its connection
-                driver.execute("ROLLBACK")
-            raise
+            connection.connection.execute(f"PRAGMA busy_timeout = {patience_ms}")
+            begin = "BEGIN IMMEDIATE"
+    try:
+        return sql.write(batches, connection, begin)
+    except BaseException:
+        with suppress(Error), connection.wrap_database_errors:  # it never began, or ended by itself
+            connection.connection.execute("ROLLBACK")
+        raise

@@ -1,7 +1,7 @@
 """The hot path: everything that a commit of the journal writes, as multi-row SQL.
 
 The statements are `sagas.bulk`'s, so that SQLite and PostgreSQL share this page. Call `write`
-inside a transaction only.
+inside a transaction, or tell it how to begin one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from sagas.bulk import Row, Statement, insert, run, update
+from sagas.bulk import Row, Statement, ask, insert, run, update
 from sagas.entries import Entry, Kind
 from sagas.errors import JournalConflict, LeaseLost
 from sagas.pausing import PAUSE, RESUME
@@ -75,7 +75,7 @@ HEADS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
-    """The rows of a run that begins, in the columns of RUN_TYPES, SAGA_TYPES and NEW_STEP_TYPES."""
+    """The rows of a run as its first entries leave them, in the columns of RUN_TYPES, SAGA_TYPES and NEW_STEP_TYPES."""
 
     run: Row
     sagas: Sequence[Row]
@@ -89,7 +89,8 @@ class Batch:
     `entries` are consecutive and placed (`seq`, `at`). `handled` maps ids of commands to the
     `seq` of the entry that obeyed them (0: refused, with the reason in `refusals`). A batch
     whose `append_id` is already in the journal succeeds without being written again. `new`
-    makes the run itself, and is refused where it exists. `releases` gives the run's lease back.
+    makes the run itself with all that `entries` change in its rows, and is refused where the run exists.
+    `releases` gives the run's lease back.
     """
 
     run: str
@@ -109,22 +110,25 @@ class Batch:
         return self.entries[0].seq - 1 if self.entries else -1
 
 
-def write(batches: Sequence[Batch], connection: BaseDatabaseWrapper | None = None) -> list[Exception | None]:
+def write(
+    batches: Sequence[Batch], connection: BaseDatabaseWrapper | None = None, begin: str = ""
+) -> list[Exception | None]:
     """Write every batch that may be written; return, for each, None or why it was not.
 
-    Raises IntegrityError or DataError when the database refuses a row: then nothing may be kept. The
-    connection is this thread's own unless another one is given.
+    `begin` opens a transaction, which is committed here; to roll it back is the caller's. Raises IntegrityError or
+    DataError when the database refuses a row: then nothing may be kept. The connection is this thread's own
+    unless another one is given.
     """
     connection = connection or connections[DATABASE]
     with connection.wrap_database_errors:
-        return _write(batches, connection)
+        return _write(batches, connection, begin)
 
 
-def _write(batches: Sequence[Batch], connection: BaseDatabaseWrapper) -> list[Exception | None]:
+def _write(batches: Sequence[Batch], connection: BaseDatabaseWrapper, begin: str) -> list[Exception | None]:
     def is_written(batch: Batch) -> bool:
         return _is_written(batch, connection)
 
-    heads, states = _heads({batch.run for batch in batches}, connection)
+    heads, states = _heads({batch.run for batch in batches}, connection, begin)
     outcomes: list[Exception | None] = []
     accepted: list[Batch] = []
     for batch in batches:
@@ -136,19 +140,20 @@ def _write(batches: Sequence[Batch], connection: BaseDatabaseWrapper) -> list[Ex
                 batch.epoch,
                 batch.entries[-1].seq if batch.entries else heads.get(batch.run, (0, 0))[1],
             )
-    if accepted:
-        _insert(accepted, states, connection)
+    run(connection, _work(accepted, states), "COMMIT" if begin else "")
     return outcomes
 
 
-def _heads(runs: Iterable[str], connection: BaseDatabaseWrapper) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
+def _heads(
+    runs: Iterable[str], connection: BaseDatabaseWrapper, begin: str
+) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
     """Return epoch and last `seq` of each run, and its state; nobody else changes them in this transaction."""
     asked, values = sorted(runs), list[Any]()
     if connection.vendor == "sqlite":
         statement, values = HEADS["sqlite"].format(marks=", ".join("?" * len(asked))), asked
     else:
         statement, values = HEADS["postgresql"], [asked]
-    found = connection.connection.execute(statement, values).fetchall()
+    found = ask(connection, begin, statement, values)
     return {run: (epoch, seq) for run, epoch, seq, _ in found}, {run: state for run, _, _, state in found}
 
 
@@ -182,29 +187,25 @@ def _is_written(batch: Batch, connection: BaseDatabaseWrapper) -> bool:
     return found.fetchone() is not None
 
 
-def _insert(batches: Sequence[Batch], states: Mapping[str, str], connection: BaseDatabaseWrapper) -> None:
+def _work(batches: Sequence[Batch], states: Mapping[str, str]) -> list[Work]:
+    """Return all that these batches write, in its order."""
     begun = [batch.new for batch in batches if batch.new is not None]
     entries = [(batch, entry) for batch in batches for entry in batch.entries]
     latest = [row for batch in batches for row in batch.sagas]
-    steps = (
-        (t.state, t.attempts, t.compensation_state, t.compensation_attempts, s.saga, n)
-        for s in latest
-        for n, t in s.steps
-    )
+    steps = ((*step, s.saga, n) for s in latest for n, step in s.steps)
     handled = ((seq, batch.refusals.get(pk, ""), pk) for batch in batches for pk, seq in batch.handled.items())
-    work: list[Work] = [
+    return [
         (INSERT_RUN, [new.run for new in begun]),
         (INSERT_SAGA, [row for new in begun for row in new.sagas]),
         (INSERT_STEP, [row for new in begun for row in new.steps]),
         (INSERT_ENTRY, [entry_row(batch, entry) for batch, entry in entries]),
         (UPDATE_PAUSED, _last((action == PAUSE, run) for run, action in _pauses(entries))),
-        *_runs([batch for batch in batches if batch.entries], states),
+        *_runs([batch for batch in batches if batch.entries and batch.new is None], states),
         (UPDATE_SAGA, _last((s.state, s.cause, s.saga) for s in latest if s.moved)),
         (UPDATE_STEP, _last(steps, keys=2)),
         *_alerts([entry for _, entry in entries]),
         (HANDLE_COMMAND, _last(handled)),
     ]
-    run(connection, work)
 
 
 def _runs(batches: Sequence[Batch], states: Mapping[str, str]) -> list[Work]:

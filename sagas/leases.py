@@ -1,4 +1,4 @@
-"""Who drives which run: a lease with an epoch, claimed by compare-and-swap.
+"""Who drives which run: a lease with an epoch, claimed while its row is locked.
 
 A claim raises the run's epoch, so that a worker which slept past its lease finds every later
 write of its own refused. Rows are locked for one short transaction, in the order in which the
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from sagas.databases import atomic
 from sagas.errors import LeaseLost
@@ -48,15 +48,16 @@ def claim_due(
         return []
     with atomic("default"):
         # What another one is about to claim is passed over, not waited for; SQLite has one writer at a time anyway.
-        free = Run.objects.filter(pk__in=wanted, leased_until__lte=now).select_for_update(skip_locked=True)
-        found = dict(free.values_list("pk", "lease_epoch"))
-        order = [run for run in wanted if run in found]
-        return [lease for run in order if (lease := _take(run, found[run], owner, now, lease_ms))]
+        free = Run.objects.filter(pk__in=wanted, leased_until__lte=now, pruning=False)
+        found = dict(free.select_for_update(skip_locked=True).values_list("pk", "lease_epoch"))
+        _take(Run.objects.filter(pk__in=found), owner, now + lease_ms)  # nobody else can have changed them meanwhile
+        return [Lease(run, found[run] + 1) for run in wanted if run in found]
 
 
 def take_over(lease: Lease, owner: str, now: int, lease_ms: int) -> Lease | None:
     """Return a fresh lease on a run that this owner held itself, or None when another has it."""
-    return _take(lease.run, lease.epoch, owner, now, lease_ms, was=owner)
+    mine = Run.objects.filter(pk=lease.run, lease_epoch=lease.epoch, lease_owner=owner, pruning=False)
+    return Lease(lease.run, lease.epoch + 1) if _take(mine, owner, now + lease_ms) else None
 
 
 def hold(run: str, owner: str) -> Lease:
@@ -113,8 +114,6 @@ def _due(now: int, limit: int, only: str, but: Collection[tuple[str, int]]) -> l
     return [run for _, run in sorted(found)[:limit]]
 
 
-def _take(run: str, epoch: int, owner: str, now: int, lease_ms: int, was: str = "") -> Lease | None:
-    held = Run.objects.filter(pk=run, lease_epoch=epoch, pruning=False)
-    held = held.filter(lease_owner=was) if was else held.filter(leased_until__lte=now)
-    taken = held.update(lease_owner=owner, lease_epoch=F("lease_epoch") + 1, leased_until=now + lease_ms)
-    return Lease(run, epoch + 1) if taken == 1 else None
+def _take(some: QuerySet[Run], owner: str, until: int) -> int:
+    """Give runs to an owner, each with its next epoch; return how many that were."""
+    return some.update(lease_owner=owner, lease_epoch=F("lease_epoch") + 1, leased_until=until)

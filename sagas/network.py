@@ -116,27 +116,30 @@ class Wire:
         `seen` is what `look` returned for it. Raises DriverDied where the plan says so.
         """
         fault = self._fault(state, attempt)
-        silence = unheard(state, attempt, f"no answer within {attempt.timeout_ms} ms")
         if fault == "crash-before":
             raise DriverDied
         if fault in ("timeout", "late"):
             if fault == "late":
                 self._hold(state, attempt)
             await self._clock.sleep(attempt.timeout_ms)
-            return silence
+            return self._silence(state, attempt)
         try:
             seen = await self._look(state, attempt, fault) if seen is None else seen
         except Exception as error:
             return self._broken(state, attempt, error)
         arrived, answer = await self._in_time(state, attempt, fault, seen)
         if not arrived:
-            return silence
+            return self._silence(state, attempt)
         if fault == "crash-after":
             raise DriverDied
         if answer is not None:
             return answer
         await self._clock.sleep(attempt.timeout_ms - self._plan.latency_ms)
-        return silence
+        return self._silence(state, attempt)
+
+    @staticmethod
+    def _silence(state: SagaState, attempt: Attempt) -> Entry:
+        return unheard(state, attempt, f"no answer within {attempt.timeout_ms} ms")
 
     async def _in_time(self, state: SagaState, attempt: Attempt, fault: str, seen: Any) -> tuple[bool, Entry | None]:
         """Return whether a journey ended before the caller lost patience, and with what; it goes on in either case."""
@@ -193,6 +196,8 @@ class Wire:
 
         A message whose compensation is still owed stays on its way.
         """
+        if not self._held:
+            return
         for held in [h for h in self._held if h.state.saga == state.saga]:
             step = state.step(held.attempt.step)
             undone = step.compensation.ok
@@ -228,6 +233,8 @@ class Wire:
             self._held.append(Held(state, attempt))
 
     def _fault(self, state: SagaState, attempt: Attempt) -> str:
+        if not self._plan.faults:
+            return ""
         return fault_of(self._plan.faults, attempt.step, attempt.op, attempt.attempt, index_of(state.saga))
 
     def _again(self, started: Entry) -> Attempt:

@@ -29,7 +29,7 @@ from sagas.schedule import Schedule, Turn, schedule_of
 from sagas.services.base import Row
 from sagas.services.events import Subscriptions
 from sagas.state import AT_REST, ENDED, SagaState
-from sagas.tape import Appends, Tape, fold
+from sagas.tape import Appends, NewRows, Tape, fold
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +71,7 @@ class Driver:
             take_away=self._take_away,
         )
         self._clerk.take(loaded.commands)
+        self._intended: dict[str, Move | Turn | Hold | None] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._news = asyncio.Event()
         self._nudges = {saga: asyncio.Event() for saga in loaded.sagas}
@@ -84,6 +85,15 @@ class Driver:
             step = self._definition.step(self._lock_step)
             looks_first = self._ports.services[step.service].looks_first(step.action, loaded.plan.lock)
         return schedule_of(loaded.plan, self.tape.states, self._lock_step, looks_first=looks_first)
+
+    async def begin(self, rows: NewRows) -> None:
+        """Store a run that is not stored yet, with its first entries and what each saga intends first, as one append.
+
+        Return when that is durable; `drive` goes on from there. Raises what `Tape.commit` raises.
+        """
+        self.tape.put(first_entries(self._loaded, self._clock.now()))
+        self._intended = {saga: self._decide(saga) for saga in self.tape.states}
+        await self.tape.commit(rows=rows)
 
     def command(self, commands: Iterable[Command]) -> None:
         """Take commands from the inbox; those already taken are passed over."""
@@ -113,9 +123,9 @@ class Driver:
 
     async def _begin(self) -> None:
         loaded, states, found = self._loaded, self.tape.states, list[Entry]()
-        if not loaded.entries:
+        if not loaded.entries and not self._intended:
             self.tape.put(first_entries(loaded, self._clock.now()))
-        elif loaded.entries[-1].kind is not Kind.RUN_FINISHED:
+        elif loaded.entries and loaded.entries[-1].kind is not Kind.RUN_FINISHED:
             rows = await self._rows()
             found = recovery_entries(self._definition, states, loaded.entries, rows, self._ports.owner)
             found += late_starts(loaded, states, self._clock.now())
@@ -168,7 +178,7 @@ class Driver:
     async def _drive_saga(self, saga: str) -> None:
         self._schedule.goes_on(saga)
         while True:
-            move = self._decide(saga)
+            move = self._intended.pop(saga, None) or self._decide(saga)
             await self.tape.commit()
             state = self.tape.states[saga]
             await self._wire.deliver_held(state, ended=state.phase in ENDED)
@@ -230,6 +240,8 @@ class Driver:
         self._schedule.changed()
 
     def _observe(self, facts: list[Entry]) -> None:
+        if not facts:
+            return
         self._remember(facts)
         self.tape.put(facts)
         if self._loaded.plan.latency_ms:

@@ -5,9 +5,8 @@ The words are those of the outside (INTERFACE: States); a row is never read back
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from sagas.definition import SagaDefinition, Step
 from sagas.entries import Op
@@ -16,8 +15,7 @@ from sagas.state import AT_REST, Calls, Phase, SagaState, StepState, Stuck
 UNGUARDED_ENDS = (Phase.ABANDONED, Phase.LOST)  # nobody undoes, and nobody waits for anything
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepRow:
+class StepRow(NamedTuple):
     """One step of one saga, both directions."""
 
     state: str
@@ -26,8 +24,7 @@ class StepRow:
     compensation_attempts: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SagaRow:
+class SagaRow(NamedTuple):
     """One saga and some of its steps, each with its index in the definition. `moved`: its own columns are news."""
 
     saga: str
@@ -49,16 +46,23 @@ def project(definition: SagaDefinition, state: SagaState) -> SagaRow:
 
 def changed(definition: SagaDefinition, before: SagaState, after: SagaState) -> SagaRow | None:
     """Return the rows that are not what they were in the state `before`, or None where none is."""
-    alike = _light(before) == _light(after)
-    rows = (
+    rows = tuple(
         (n, row)
-        for n, step in enumerate(definition.steps)
-        if not alike or before.step(step.name) is not after.step(step.name)
+        for n, step in _touched(definition, before, after)
         if (row := _step_row(after, step)) != _step_row(before, step)
     )
-    moved = (before.phase, before.cause) != (after.phase, after.cause)
-    found = SagaRow(saga=after.saga, state=str(after.phase), cause=after.cause, steps=tuple(rows), moved=moved)
-    return found if found.steps or moved else None
+    moved = before.phase is not after.phase or before.cause != after.cause
+    if not rows and not moved:
+        return None
+    return SagaRow(saga=after.saga, state=after.phase.value, cause=after.cause, steps=rows, moved=moved)
+
+
+def _touched(definition: SagaDefinition, before: SagaState, after: SagaState) -> Iterable[tuple[int, Step]]:
+    """Return the steps whose words may be others now, each with its index."""
+    steps = enumerate(definition.steps)
+    if _light(before) != _light(after):
+        return steps
+    return [(n, step) for n, step in steps if before.steps.get(step.name) is not after.steps.get(step.name)]
 
 
 def _light(state: SagaState) -> tuple[bool, Phase | None, Stuck | None]:

@@ -2,14 +2,14 @@
 
 The key names the order. It also makes the run's id, so that of two calls with one key, on
 whatever machines, exactly one starts anything. On the event loop of a worker with room for one
-more, the run begins in one commit of the journal and is driven from that moment; anywhere else
-it is stored, and waits to be claimed.
+more, the run is driven at once, and its first commit stores it; anywhere else it is stored, and
+waits to be claimed.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -23,13 +23,15 @@ from sagas.databases import mended
 from sagas.definition import SagaDefinition
 from sagas.errors import DefinitionInvalid, JournalConflict, KeyReused, PlanInvalid, ServiceUnknown
 from sagas.house import Host, host
-from sagas.journal_sql import Batch, NewRun
+from sagas.journal_sql import NewRun
 from sagas.models import Run, Saga
 from sagas.network import at_work
 from sagas.plan import RunPlan, plan_from_json
+from sagas.projection import SagaRow, StepRow
 from sagas.runs import engine_of, fresh_steps, id_of, seeded, store
 
 KEY_SCOPE = "step"  # a saga of one's own says nothing else
+FRESH = StepRow(state="idle", attempts=0, compensation_state="idle", compensation_attempts=0)
 MAX_KEY = 64  # characters, as many as a service keeps of an order's name
 
 
@@ -83,21 +85,26 @@ async def _adopted(worker: Host, run: Run, definition: SagaDefinition, key: str,
     saga = Saga(id=f"{run.pk}-1", run=run, index=1, order=key, definition=definition.name, created_at=run.created_at)
     for service, seed in seeded(run.pk, definition, [key], plan):
         await at_work(service.executor, seed)
-    await worker.adopt(run, {saga.pk: key}, Batch(run=run.pk, epoch=1, entries=(), new=new_rows(run, saga, definition)))
+    await worker.adopt(run, {saga.pk: key}, partial(new_rows, run, saga, definition))
     return saga
 
 
-def new_rows(run: Run, saga: Saga, definition: SagaDefinition) -> NewRun:
-    """Return the rows with which a run of one saga begins; `created_at` and the lease are the run's own."""
+def new_rows(run: Run, saga: Saga, definition: SagaDefinition, last_seq: int, told: Sequence[SagaRow] = ()) -> NewRun:
+    """Return the rows with which a run of one saga begins; `created_at` and the lease are the run's own.
+
+    `last_seq` and `told` are what its first entries make of them: the number of the last, the rows that they change.
+    """
+    state = told[-1].state if told else saga.state
+    steps = dict(told[-1].steps) if told else {}
     created = run.created_at.strftime("%Y-%m-%d %H:%M:%S.%f")
     return NewRun(
         run=(
-            *(run.pk, run.definition, run.version, run.scenario, run.payload, run.state, 0),
+            *(run.pk, run.definition, run.version, run.scenario, run.payload, run.state, last_seq),
             *(run.lease_owner, run.lease_epoch, run.leased_until, False, run.engine, False, created),
         ),
-        sagas=[(saga.pk, run.pk, saga.index, saga.order, saga.state, run.definition, created)],
+        sagas=[(saga.pk, run.pk, saga.index, saga.order, state, run.definition, created)],
         steps=[
-            (saga.pk, *fields.values(), "idle", 0, "idle", 0)
-            for fields in fresh_steps(definition, saga.order, KEY_SCOPE)
+            (saga.pk, *fields.values(), *steps.get(n, FRESH))
+            for n, fields in enumerate(fresh_steps(definition, saga.order, KEY_SCOPE))
         ],
     )

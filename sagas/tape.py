@@ -8,19 +8,20 @@ lease has a tape, and its epoch goes with every append.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Protocol
 
 from sagas.clock import Clock
 from sagas.definition import SagaDefinition
 from sagas.entries import Entry
-from sagas.journal_sql import Batch
+from sagas.journal_sql import Batch, NewRun
 from sagas.leases import Lease
 from sagas.projection import SagaRow, changed
 from sagas.state import SagaState, evolve
 
 Evolve = Callable[[SagaState, Entry], SagaState]
+NewRows = Callable[[int, Sequence[SagaRow]], NewRun]  # by the last `seq` of a first append, and what it changed
 
 
 class Appends(Protocol):
@@ -75,19 +76,24 @@ class Tape:
         if refusal:
             self._refusals[command] = refusal
 
-    def submit(self, run_state: str = "running") -> None:
-        """Send everything put so far to the journal without waiting for it. The end of a run gives its lease back."""
+    def submit(self, run_state: str = "running", rows: NewRows | None = None) -> None:
+        """Send everything put so far to the journal without waiting for it.
+
+        The end of a run gives its lease back. `rows` are those of a run that is not stored yet.
+        """
         if not self._waiting and not self._handled:
             return
         self.is_released = run_state == "finished" and bool(self._waiting)
+        changes = self._changed_rows()
         batch = Batch(
             run=self._lease.run,
             epoch=self._lease.epoch,
             entries=self._waiting,
-            sagas=self._changed_rows(),
+            sagas=() if rows else changes,
             state=run_state,
             handled=self._handled,
             refusals=self._refusals,
+            new=rows(self.last_seq, changes) if rows else None,
             releases=self.is_released,
         )
         self._waiting, self._handled, self._refusals = [], {}, {}
@@ -95,12 +101,12 @@ class Tape:
         self._under_way = [append for append in self._under_way if not append.done() or append.exception()]
         self._under_way.append(self._journal.append(batch))
 
-    async def commit(self, run_state: str = "running") -> None:
-        """Return when everything put so far is durable.
+    async def commit(self, run_state: str = "running", rows: NewRows | None = None) -> None:
+        """Return when everything put so far is durable. The arguments are those of `submit`.
 
         Raises what `Journal.append` fails with; then nothing more of this tape is written.
         """
-        self.submit(run_state)
+        self.submit(run_state, rows)
         for append in list(self._under_way):
             if not append.done():
                 await asyncio.shield(append)

@@ -21,7 +21,7 @@ from typing import Any, ParamSpec, TypeVar
 from django.db import Error as DatabaseFailed
 from django.db import connections
 
-from sagas import acting, alerts, bells, catalog, house, leases, runs
+from sagas import acting, alerts, bells, catalog, house, leases, orchestrator, runs
 from sagas.clock import Clock, SharedClock, cancel_and_wait, spawn
 from sagas.crew import Crew
 from sagas.databases import clock_ms, mended
@@ -36,6 +36,7 @@ from sagas.orchestrator import Ports
 from sagas.recovery import Find, Loaded, find_runs, load, loaded_run, waiting_commands
 from sagas.services.events import Subscriptions
 from sagas.stranded import strand
+from sagas.tape import NewRows
 
 logger = logging.getLogger(__name__)
 
@@ -128,22 +129,24 @@ class Worker:
         """How many runs this worker drives right now."""
         return len(self._driving)
 
-    async def adopt(self, run: Run, sagas: Mapping[str, str], batch: Batch) -> None:
-        """Drive a run that begins with `batch`; return when it is durable.
+    async def adopt(self, run: Run, sagas: Mapping[str, str], rows: NewRows) -> None:
+        """Drive a new run, whose `rows` give this worker the lease; return when it is durable.
 
-        The batch gives this worker the lease. Raises JournalConflict when there is such a run already.
+        Raises JournalConflict when there is such a run already.
         """
-        await self._journal.append(batch)
+        lease, loaded = Lease(run.pk, run.lease_epoch), loaded_run(run, sagas)
+        driver = orchestrator.Driver(self._ports, lease, loaded, catalog.definition(run.definition, run.version))
+        await driver.begin(rows)
         if not self._stopping:
-            self._begin(Lease(batch.run, batch.epoch), partial(loaded_run, run, sagas))
+            self._begin(lease, lambda: loaded, driver)
 
     def lease_until(self) -> int:
         """Return until when a lease that begins now is good, in milliseconds since the epoch."""
         return self._clock.now() + self._pace.lease_ms
 
-    def _begin(self, lease: Lease, find: Find) -> None:
+    def _begin(self, lease: Lease, find: Find, driver: Driver | None = None) -> None:
         # Whoever starts a run is not who drives it: the context is the worker's.
-        self._driving[lease.run] = spawn(self._hold(lease, find), f"run {lease.run}", self._context.copy())
+        self._driving[lease.run] = spawn(self._hold(lease, find, driver), f"run {lease.run}", self._context.copy())
 
     def holds(self, run: str) -> bool:
         """Return whether this worker drives a run right now."""
@@ -206,10 +209,10 @@ class Worker:
             self._work.set()
         return len(due)
 
-    async def _hold(self, lease: Lease, find: Find) -> None:
+    async def _hold(self, lease: Lease, find: Find, driver: Driver | None) -> None:
         """Drive one run to its end, through deaths of its driver; give the lease back."""
         try:
-            again = await self._drive(lease, find())
+            again = await self._drive(lease, find(), driver)
             while again is not None:
                 again = await self._drive(again, await self._in_database(load, again.run))
         except LeaseLost:
@@ -225,7 +228,7 @@ class Worker:
                 self._asked.discard(lease.run)
                 self._work.set()
 
-    async def _drive(self, lease: Lease, loaded: Loaded) -> Lease | None:
+    async def _drive(self, lease: Lease, loaded: Loaded, driver: Driver | None = None) -> Lease | None:
         """Drive until the run is finished, and is given back; return a new lease when the driver died on the way."""
         try:
             definition = catalog.definition(loaded.definition, loaded.version)
@@ -234,7 +237,7 @@ class Worker:
                 await strand(self._journal, lease, loaded, self._clock.now(), str(error))
             await self._in_database(leases.release, self.owner, [lease.run])
             return None
-        driver = driver_for(self._ports, lease, loaded, definition)
+        driver = driver or driver_for(self._ports, lease, loaded, definition)
         self._drivers[lease.run] = driver
         try:
             await driver.drive()

@@ -175,7 +175,7 @@ def test_a_new_run_begins_with_its_first_batch_and_only_once() -> None:
     run = Run(pk=f"new-{known.pk[4:]}", definition=known.definition, version=1, scenario={}, payload={"a": None})
     run.lease_owner, run.lease_epoch, run.leased_until, run.created_at = "me", 1, 7, known.created_at
     saga = Saga(pk=f"{run.pk}-1", run=run, index=1, order="ord-1", definition="order", created_at=run.created_at)
-    batch = Batch(run=run.pk, epoch=1, entries=[note(run.pk, 1)], new=new_rows(run, saga, catalog.ORDER))
+    batch = Batch(run=run.pk, epoch=1, entries=[note(run.pk, 1)], new=new_rows(run, saga, catalog.ORDER, last_seq=1))
     outcomes, heard = append(batch, batch)
     assert [type(o) for o in outcomes] == [type(None), JournalConflict]
     assert heard == [(run.pk, [1])]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sagas import Retry, SagaDefinition, Step, catalog
+from sagas import Retry, SagaDefinition, Step, catalog, house
 from sagas.entries import Kind
 from sagas.errors import DefinitionInvalid, KeyReused, PlanInvalid, ServiceUnknown
 from sagas.models import Run, Saga
@@ -74,6 +74,35 @@ async def test_beside_a_worker_a_saga_begins_as_its_own_and_ends_as_nobodys(parc
     assert (ended.state, ended.lease_owner, ended.leased_until, ended.lease_epoch) == ("finished", "", 0, 1)
     entries = (await asyncio.to_thread(read, saga.run_id)).entries
     assert Kind.ORCHESTRATOR_RECOVERED not in {e.kind for e in entries}
+
+
+async def test_starts_at_once_beside_a_worker_make_one_run_whose_first_commit_has_its_first_intent(
+    parcel: SagaDefinition,
+) -> None:
+    async with working() as (book, worker, wait):
+        commits = list[list[Kind]]()
+        book.listen(lambda _, entries: commits.append([entry.kind for entry in entries]))
+        await at_work(worker)
+        sagas = await asyncio.gather(*(parcel.start(key="parcel-26", payload={"amount": 5}) for _ in range(4)))
+        begun = await asyncio.to_thread(read, sagas[0].pk.rpartition("-")[0])
+        assert begun.entries[1].kind is Kind.ATTEMPT_STARTED
+        await wait([sagas[0].run_id])
+    assert len({saga.pk for saga in sagas}) == 1
+    assert commits[0] == [Kind.SAGA_STARTED, Kind.ATTEMPT_STARTED]
+    assert [kind for commit in commits for kind in commit].count(Kind.SAGA_STARTED) == 1
+
+
+async def test_a_start_beside_a_worker_of_what_is_stored_elsewhere_returns_what_is_stored(
+    parcel: SagaDefinition, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = await parcel.start(key="parcel-27", payload={"amount": 5})
+    async with working(only="nobody") as (_, outsider, _):
+        await at_work(outsider)
+        house.open_house(outsider)
+        monkeypatch.setattr(outsider, "wants_more", lambda: True)
+        again = await parcel.start(key="parcel-27", payload={"amount": 5})
+        assert (again.id, outsider.driving) == (stored.id, 0)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 async def test_a_worker_without_room_leaves_a_saga_to_be_claimed(parcel: SagaDefinition) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import logging
 import os
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from django.db import connections
 
 from playground import edges, embedded
 from playground.management.operator import first_operator
-from sagas.management.ready import need_engine, need_webhook, pace, prepare_databases
+from sagas.management.ready import need_engine, need_webhook, pace, prepare_databases, settle_memory
 
 if TYPE_CHECKING:
     from playground.webserver import Server
@@ -40,7 +39,7 @@ class Command(BaseCommand):
         prepare_databases()
         self._operator = first_operator()
         connections["default"].close()  # who serves is another thread
-        gc.freeze()  # what is loaded by now stays: the collector need not look at it again and again
+        settle_memory()
         self._serve(host, port, works=not no_worker)
         self.stdout.write("bye")
 

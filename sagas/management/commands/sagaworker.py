@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 from contextlib import ExitStack
 from typing import Any
@@ -14,7 +13,7 @@ from django.utils.module_loading import import_string
 
 from sagas.clock import spawn, until_one_ends
 from sagas.journal import Journal
-from sagas.management.ready import need_engine, need_webhook, pace, prepare_databases, workers
+from sagas.management.ready import need_engine, need_webhook, pace, prepare_databases, settle_memory, workers
 
 
 class Command(BaseCommand):
@@ -25,7 +24,7 @@ class Command(BaseCommand):
         need_webhook()
         need_engine()
         prepare_databases()
-        gc.freeze()  # what is loaded by now stays: the collector need not look at it again and again
+        settle_memory()
         journal = Journal()
         with ExitStack() as around:
             for path in settings.SAGA_AROUND_WORK:

@@ -48,11 +48,13 @@ def _of_batch(batch: Any, n: int) -> Transaction:
         made["sagas_step"] = (list(sql.NEW_STEP_TYPES), batch.new.steps)
     if not batch.entries:
         return made
+    entries = [_plain(sql.entry_row(batch, entry)) for entry in batch.entries]
+    made["sagas_journalentry"] = (list(sql.ENTRY_TYPES), entries)
+    if batch.new is not None:
+        return made  # its rows are as these entries leave them
     states = [(batch.run, batch.state)] + [(row.saga, row.state) for row in batch.sagas if row.moved]
     states += [(row.saga, step.state) for row in batch.sagas for _, step in row.steps]
     numbered = [(saga, n * 100 + k, state, batch.entries[-1].seq) for k, (saga, state) in enumerate(states)]
-    entries = [_plain(sql.entry_row(batch, entry)) for entry in batch.entries]
-    made["sagas_journalentry"] = (list(sql.ENTRY_TYPES), entries)
     made["bench_state"] = (("saga", "n", "state", "seq"), numbered)
     return made
 

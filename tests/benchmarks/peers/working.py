@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from sagas.entries import Entry, Kind
 from sagas.journal import Journal
+from sagas.management.ready import settle_memory
 from sagas.worker import Pace, Worker
 
 AT_ONCE = 2000
@@ -31,7 +31,7 @@ async def working() -> AsyncIterator[Callable[[str], Awaitable[str]]]:
         finally:
             del ends[run]
 
-    gc.freeze()  # as `sagaworker` does
+    settle_memory()  # as `sagaworker` does
     book.listen(hear)
     book.start()
     worker = asyncio.create_task(Worker(book, pace=Pace(lease_ms=60_000, runs=AT_ONCE)).run())
