@@ -45,9 +45,6 @@ LONG_SECONDS = 0.02  # a commit that took longer has the next ones made by the t
 THREAD_SECONDS = 0.25  # for this long
 PATIENCE_MS = 20_000  # with which the thread waits for another writer of an SQLite file
 
-# A row that the database refuses, or that its driver cannot even write down: half a character, a number too large.
-REFUSED = (IntegrityError, DataError, TypeError, ValueError, OverflowError)
-
 Listener = Callable[[str, Sequence[Entry]], None]
 
 
@@ -218,7 +215,9 @@ def _commit_all(
     """
     try:
         return _write(connection, batches, patience_ms)
-    except REFUSED as error:
+    except Exception as error:
+        if not _is_refusal(error):
+            return _failed(error, len(batches), patience_ms)
         if not patience_ms:
             raise Deferred from error
         if len(batches) > 1:
@@ -226,11 +225,18 @@ def _commit_all(
             return [*_commit_all(connection, batches[:half]), *_commit_all(connection, batches[half:])]
         logger.exception("journal.batch-refused", extra={"run": batches[0].run})
         return [JournalConflict(batches[0].run, str(error))]
-    except Error as error:
-        if not patience_ms and getattr(error.__cause__, "sqlite_errorname", "") == "SQLITE_BUSY":
-            raise Deferred from error
-        logger.error("journal.commit-failed: %s", error, extra={"batches": len(batches)})
-        return [error] * len(batches)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Return whether a row is to blame: the database refuses it, or nobody can even write it down for the database."""
+    return isinstance(error, IntegrityError | DataError) or not isinstance(error, Error)
+
+
+def _failed(error: Exception, batches: int, patience_ms: int) -> list[Exception | None]:
+    if not patience_ms and getattr(error.__cause__, "sqlite_errorname", "") == "SQLITE_BUSY":
+        raise Deferred from error
+    logger.error("journal.commit-failed: %s", error, extra={"batches": batches})
+    return [error] * batches
 
 
 def _write(connection: BaseDatabaseWrapper, batches: Sequence[Batch], patience_ms: int) -> list[Exception | None]:

@@ -301,7 +301,9 @@ class Driver:
 
     def _abandon(self, saga: str) -> None:
         """Wait no longer for the answer of a saga's attempt. What is under way goes on, and nobody hears of it."""
-        self._tasks.pop(saga).cancel()
+        self._intended.pop(saga, None)
+        if (task := self._tasks.pop(saga, None)) is not None:  # else nobody has begun to wait
+            task.cancel()
 
     def _wake_parked(self, step: str) -> None:
         for saga, state in self.tape.states.items():

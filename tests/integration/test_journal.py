@@ -112,10 +112,11 @@ def test_rule_05_one_poisoned_batch_fails_alone() -> None:
     assert (len(journal.read(poisoned)), len(journal.read(run))) == (0, 1)
 
 
-def test_a_row_that_cannot_be_written_down_ends_neither_the_writer_nor_its_neighbours() -> None:
+@pytest.mark.parametrize("wrong", [{"step": "half a \ud800"}, {"op": "no Op"}, {"attempt": 10**30}], ids=str)
+def test_a_row_that_cannot_be_written_down_ends_neither_the_writer_nor_its_neighbours(wrong: dict[str, object]) -> None:
     run, broken = fresh_run(), fresh_run()
-    half = note(broken, 1, kind=Kind.SAGA_NEEDS_OPERATOR, step="charge-payment", detail={"reason": "half a \ud800"})
-    outcomes, _ = append(Batch(run=broken, epoch=1, entries=[half]), Batch(run=run, epoch=1, entries=[note(run, 1)]))
+    entry = note(broken, 1, **{"kind": Kind.SAGA_NEEDS_OPERATOR, "detail": {"reason": "x"}, **wrong})
+    outcomes, _ = append(Batch(run=broken, epoch=1, entries=[entry]), Batch(run=run, epoch=1, entries=[note(run, 1)]))
     assert isinstance(outcomes[0], JournalConflict)
     assert outcomes[1] is None
     assert (len(journal.read(broken)), len(journal.read(run))) == (0, 1)
