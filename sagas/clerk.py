@@ -76,7 +76,8 @@ class Clerk:
         if self._take_away is None:
             self._tape.handle(command.pk, NOBODY_DRIVES)
             return
-        meant = meant_by(self._definition, self._tape.states.values(), command.kind, command.saga)
+        states = self._tape.states.values()
+        meant = meant_by(self._definition, states, command.kind, command.saga, command.detail)
         refusal = "" if meant else SENSELESS
         if meant and command.kind == RELEASE:
             await self._intend(_entry(command, meant[0]))

@@ -21,7 +21,19 @@ from sagas.decider import key_of
 from sagas.definition import SagaDefinition
 from sagas.errors import CommandIncomplete, CommandRefused, RunUnknown
 from sagas.models import Command, Run, Saga, Step
-from sagas.operators import CANCEL, FAIL, NOBODY_DRIVES, OF_RUN, RELEASE, RESOLVE, RETRY, SENSELESS, heeds, meant_by
+from sagas.operators import (
+    CANCEL,
+    FAIL,
+    NOBODY_DRIVES,
+    OF_RUN,
+    RELEASE,
+    RESOLVE,
+    RETRY,
+    SENSELESS,
+    awaited,
+    heeds,
+    meant_by,
+)
 from sagas.pausing import PAUSE, RESUME
 from sagas.plan import RunPlan, plan_from_json
 from sagas.services.base import Service
@@ -151,15 +163,17 @@ def fail_step(saga_id: str, *, who: str, why: str, saw: int = 0) -> Command:
     The call counts as unknown and its step as failed, whatever is left of its budget: an action is
     undone where it may be, else the saga waits for a person, as it does for a compensation. Raises
     RunUnknown for an unknown saga, CommandIncomplete without who and why, CommandRefused unless a
-    call of the saga awaits its answer.
+    call of the saga awaits its answer; the command is refused when that call is answered first.
     """
     _need(FAIL, who=who, why=why)
     saga = _saga(saga_id)
     _refuse_beside_another(saga, FAIL)
     if plan_from_json(saga.run.scenario).mode == "choreography":
         raise CommandRefused(FAIL, saga.state, NOBODY_DRIVES)
-    _refuse_what_is_not_heeded(saga, FAIL)
-    return _ask(saga.run, FAIL, saga_id, who=who, why=why, saw=saw)
+    call = awaited(_states(saga.run)[saga_id])
+    if not call:
+        raise CommandRefused(FAIL, saga.state, SENSELESS)
+    return _ask(saga.run, FAIL, saga_id, who=who, why=why, saw=saw, detail=call)
 
 
 def release_lock(saga_id: str, record: str, *, who: str, why: str, saw: int = 0) -> Command:
@@ -230,7 +244,9 @@ def _waiting_saga(saga_id: str, kind: str) -> Saga:
         raise CommandRefused(kind, saga.state)
     _refuse_beside_another(saga, kind)
     if kind != RETRY:
-        _refuse_what_is_not_heeded(saga, kind)
+        definition = catalog.definition(saga.run.definition, saga.run.version)
+        if not heeds(definition, _states(saga.run)[saga_id], kind):
+            raise CommandRefused(kind, saga.state, SENSELESS)
     return saga
 
 
@@ -244,12 +260,6 @@ def _saga(saga_id: str) -> Saga:
 def _refuse_beside_another(saga: Saga, kind: str) -> None:
     if under_way := Command.objects.filter(run=saga.run_id, saga=saga.pk, handled_seq=None).first():
         raise CommandRefused(kind, saga.state, f"a {under_way.kind} is under way")
-
-
-def _refuse_what_is_not_heeded(saga: Saga, kind: str) -> None:
-    definition = catalog.definition(saga.run.definition, saga.run.version)
-    if not heeds(definition, _states(saga.run)[saga.pk], kind):
-        raise CommandRefused(kind, saga.state, SENSELESS)
 
 
 def _states(run: Run) -> dict[str, SagaState]:

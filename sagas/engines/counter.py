@@ -52,7 +52,7 @@ class Counter:
         """Return the entries of an act, and the saga and the record where a service must be asked as well."""
         if asked.kind in OF_RUN:
             return self._move_gate(asked, has_ended), None
-        meant = meant_by(self._definition, self._states.values(), asked.kind, asked.saga)
+        meant = meant_by(self._definition, self._states.values(), asked.kind, asked.saga, asked.detail)
         if not meant:
             self._refusals[asked.id] = SENSELESS
         elif asked.kind == RELEASE:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sagas import catalog
 from sagas.entries import Kind, Op
-from tests.engine import Finished
+
+if TYPE_CHECKING:  # who compares an engine loads no driver by it
+    from tests.engine import Finished
 
 
 @dataclass(frozen=True, slots=True)

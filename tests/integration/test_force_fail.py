@@ -12,8 +12,8 @@ from django.test import Client
 from playground.sentences import sentence
 from sagas.entries import Entry, Kind, Lane, Op
 from sagas.errors import CommandIncomplete, CommandRefused, RunUnknown
-from sagas.models import Run
-from sagas.runs import create_run, fail_step
+from sagas.models import Command, Run
+from sagas.runs import create_run, fail_step, wake
 from tests.engine import Finished, drive, fault, finish, read, scenario, until, working
 from tests.inline import create, desks, execute
 from tests.integration.admin import client_of
@@ -118,6 +118,7 @@ def _while_at_the_door(act: Callable[[str], None]) -> Finished:
     def ask() -> None:
         assert door.entered.wait(PATIENCE)
         act(f"{run.pk}-1")
+        until(run.pk, lambda _: not Command.objects.filter(run=run, handled_seq=None).exists())
         door.open.set()
 
     try:
@@ -126,6 +127,19 @@ def _while_at_the_door(act: Callable[[str], None]) -> Finished:
         door.open.set()
         door.close()
     return read(run.pk)
+
+
+def test_only_the_step_that_was_seen_is_failed() -> None:
+    def ask(saga: str) -> None:
+        run, _, _ = saga.rpartition("-")
+        meant = {"step": "create-order", "op": "action"}
+        Command.objects.create(run_id=run, saga=saga, kind="fail", detail=meant, **SAID)
+        wake(run)
+
+    done = _while_at_the_door(ask)
+    command = Command.objects.get(run=done.run)
+    assert (command.handled_seq, command.refusal) == (0, "no saga is in a state in which this makes sense")
+    assert (done.states, done.kinds(Kind.OPERATOR_ACTED)) == (["completed"], [])
 
 
 def test_the_api_fails_a_step() -> None:
