@@ -98,6 +98,17 @@ def lead(to: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 @contextmanager
+def led_to(other: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
+    """Have the connections of this process lead elsewhere, and back."""
+    before = {alias: dict(connections[alias].settings_dict) for alias in other}
+    lead(other)
+    try:
+        yield
+    finally:
+        lead(before)
+
+
+@contextmanager
 def patched(environment: Mapping[str, str]) -> Iterator[None]:
     """Let the environment of this process be another one for a moment."""
     before = dict(os.environ)

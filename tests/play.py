@@ -33,8 +33,8 @@ class Play:
         self.data = data
         self.url = ""
         self.lines: list[str] = []
-        self._environment = {**_as_this_process(), **(environment or {})}
-        if "DATABASE_URL" not in self._environment:
+        self.environment = {**_as_this_process(), **(environment or {})}
+        if "DATABASE_URL" not in self.environment:
             files_in(data)
         self._words = words
         self._port = "0"
@@ -57,7 +57,7 @@ class Play:
         self._process = subprocess.Popen(
             [sys.executable, "manage.py", "play", "--port", self._port, *self._words],
             cwd=ROOT,
-            env=clean(**{"PYTHONUNBUFFERED": "1", "SAGA_DATA": str(self.data), **self._environment}),
+            env=clean(**{"PYTHONUNBUFFERED": "1", "SAGA_DATA": str(self.data), **self.environment}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

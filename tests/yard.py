@@ -15,8 +15,6 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from django.db import connections
-
 from playground import facts, worlds
 from playground.scenario import Scenario
 from playground.verdicts import judged
@@ -24,7 +22,7 @@ from sagas import journal
 from sagas.entries import Entry, Kind, Lane
 from sagas.models import Run, Saga
 from sagas.simulation import SimulatedRun
-from tests.migrated import ROOT, clean, configs, lead, manage
+from tests.migrated import ROOT, clean, configs, led_to, manage
 from tests.waiting import until, watching
 
 LEASE_SECONDS = 1.0
@@ -85,12 +83,8 @@ class Yard:
 @contextmanager
 def opened(yard: Yard) -> Iterator[Yard]:
     """Lead this process to the databases of a yard, and back."""
-    before = {alias: dict(connections[alias].settings_dict) for alias in connections}
-    lead(configs(yard.environment, yard.data))
-    try:
+    with led_to(configs(yard.environment, yard.data)):
         yield yard
-    finally:
-        lead(before)
 
 
 def _ledgers_disagree(entries: Sequence[Entry], books: facts.Books) -> Iterator[str]:

@@ -17,7 +17,6 @@ from sagas.models import Alert, Command, JournalEntry, Run, Saga, Step
 ENTRIES_A_PAGE = 100
 ENTRIES_DRAWN = 1500
 COMMANDS_SHOWN = 20
-SAID_FIRST = ("action", "who", "why", "saw")  # of what a person did
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +96,7 @@ def tried(step: Step) -> str:
 def asked(command: Command) -> dict[str, Any]:
     """Return how a command fares: the entry that obeyed it and what it says, why it was refused, or neither yet."""
     entry = JournalEntry.objects.filter(run=command.run_id, seq=command.handled_seq or 0).first()
-    detail = entry.detail if entry else {}
-    # PostgreSQL keeps no order of names, so the one in which people read them is made here.
-    told = [(name, detail[name]) for name in dict.fromkeys((*SAID_FIRST, *detail)) if name in detail]
+    told = words.in_order(entry.detail) if entry else []
     return {"command": command, "entry": entry, "told": told, "waits": command.handled_seq is None}
 
 

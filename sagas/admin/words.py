@@ -29,6 +29,8 @@ DRAWN: Mapping[str, str] = {
 }
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
+SAID_FIRST = ("action", "who", "why", "saw")  # of what a person did
+
 
 def drawn(state: str) -> str:
     """Return the state that glyphs and hues know for a word of the outside."""
@@ -81,9 +83,15 @@ def cause(found: Mapping[str, Any] | None) -> str:
     return f"{where}: {found['reason']}" if "reason" in found else where
 
 
+def in_order(detail: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the pairs of a detail as people read them: PostgreSQL keeps no order of names."""
+    return [(name, detail[name]) for name in dict.fromkeys((*SAID_FIRST, *detail)) if name in detail]
+
+
 def said(detail: Mapping[str, Any]) -> str:
     """Return what an entry holds besides, as `name: value` pairs."""
-    return " · ".join(f"{name}: {_value(value)}" for name, value in detail.items() if value not in (None, "", {}, []))
+    told = (f"{name}: {_value(value)}" for name, value in in_order(detail) if value not in (None, "", {}, []))
+    return " · ".join(told)
 
 
 def _value(value: Any) -> str:

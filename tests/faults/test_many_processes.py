@@ -29,7 +29,7 @@ OLD, NEW = ("-m", "tests.versioned", "1"), ("-m", "tests.versioned", "2")
 @contextmanager
 def site(yard: Yard, doors: Sequence[str], **environment: str) -> Iterator[list[Play]]:
     """Web processes of a yard that only serve, each at an address of its own."""
-    shared = {**yard.environment, "ALLOWED_HOSTS": ",".join(doors), **environment}
+    shared = {"DATABASE_URL": "", "REDIS_URL": "", **yard.environment, "ALLOWED_HOSTS": ",".join(doors), **environment}
     with ExitStack() as stack:
         yield [stack.enter_context(Play(yard.data, {**shared, "HOST": door}, "--no-worker")) for door in doors]
 

@@ -80,7 +80,7 @@ def _make_likely(case: Case, run: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def asker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
+def asker(tmp_path_factory: pytest.TempPathFactory, engine_databases: None) -> Iterator[Asker]:
     with Play(tmp_path_factory.mktemp("fuzzed-play")) as play:
         yield Asker(play)
 
@@ -98,12 +98,12 @@ def test_every_operation_answers_as_the_description_says_and_keeps_nothing_it_sh
             fuzz(examples, strategy, lambda case, mode=mode: asker.ask(case, mode))
     assert asker.statuses["POST /api/runs", 201] > 0, "no request was one that is granted"
     assert asker.statuses["POST /api/scenarios", 201] > 0
-    check_what_is_kept(asker.play.data, runs=asker.made)
+    check_what_is_kept(asker.play, runs=asker.made)
     assert "Traceback" not in asker.play.output
 
 
 @depths(ordinary=100, torture=5000)
 def test_no_bytes_break_the_api_or_leave_anything_behind(asker: Asker, examples: int) -> None:
     fuzz(examples, raw_requests(asker.run), asker.send)
-    check_what_is_kept(asker.play.data, runs=asker.made)
+    check_what_is_kept(asker.play, runs=asker.made)
     assert "Traceback" not in asker.play.output

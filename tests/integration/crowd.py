@@ -18,7 +18,7 @@ from sagas.models import Alert, JournalEntry, Saga, Step
 from sagas.runs import create_run
 from sagas.services.inventory.models import Unit
 from tests.engine import scenario
-from tests.migrated import configs, files_in, lead
+from tests.migrated import configs, files_in, led_to
 
 RUNS = 100_000
 RUN, SAGA = "printf('%%016d', i)", "printf('%%016d-1', i)"
@@ -41,17 +41,13 @@ WHOLE = re.compile(r"USING (COVERING )?INDEX (entry_|step_|alert_|\w+_held\b)")
 @contextmanager
 def moved(folder: Path, *aliases: str) -> Iterator[None]:
     """Have these databases be new files in `folder`, for as long as the block runs."""
-    before = {alias: dict(connections[alias].settings_dict) for alias in aliases}
     own = configs({**os.environ, "DATABASE_URL": ""}, files_in(folder))
-    lead({alias: own[alias] for alias in aliases})
-    try:
+    with led_to({alias: own[alias] for alias in aliases}):
         for alias in aliases:
             with connections[alias].cursor() as cursor:
                 cursor.execute("PRAGMA synchronous = OFF")
                 cursor.execute("PRAGMA cache_size = -200000")
         yield
-    finally:
-        lead(before)
 
 
 def fill() -> None:

@@ -24,7 +24,7 @@ NEVER = {"initial_ms": 60_000, "max_ms": 60_000}
 ALIKE = {
     "all well": scenario(),
     **{f"{step} declined": scenario(fault(step, "decline")) for step in STEPS},
-    "lost reply": scenario(fault("charge-payment", "lost-reply", times=1)),
+    "lost reply": scenario(fault("charge-payment", "lost-reply", times=1), timeout_ms=2500),
     "stuck": scenario(fault("book-delivery", "decline"), fault("charge-payment", "error", on="compensation")),
     "dies after": scenario(fault("charge-payment", "crash-after", times=1)),
     "deadline": scenario(fault("create-order", "error"), deadline_ms=4000, retry={"max_attempts": 9, **NEVER}),
