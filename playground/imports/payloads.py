@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -30,7 +29,7 @@ def decoded(payloads: Any) -> list[Any]:
         data = payload.get("data") if isinstance(payload, Mapping) else None
         try:
             text = base64.b64decode(data, validate=True).decode() if isinstance(data, str) else ""
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # not base64, or not a text
             continue
         values += [value] if (value := _json(text)) is not None else []
         if not isinstance(data, str) and payload is not None:

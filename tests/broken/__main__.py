@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.broken.table import ROOT, Broken, rules
+from tests.migrated import SERVER, SHARED, clean
 
 COPIES = 2
 PATIENCE = 180  # seconds for one test
@@ -87,7 +88,8 @@ def judged(one: Broken, code: int, output: str) -> tuple[str, str]:
 
 def _run(test: str, tree: Path) -> tuple[int, str]:
     words = ["-q", "-x", "--no-header", "--tb=short", "-p", "no:cacheprovider", "-m", ""]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "SAGA_", "COV_"))}
+    # What a test run around this one has made was made by lines that are whole.
+    kept = {n: v for n, v in clean().items() if not n.startswith(("PYTEST_", "COV_")) and n not in (SERVER, SHARED)}
     command = [sys.executable, "-m", "pytest", *words, test]
     try:
         done = subprocess.run(

@@ -42,7 +42,7 @@ def operated(yard: Yard, kills: int, seed: int) -> tuple[list[str], Counter[str]
     with ExitStack() as stack:
         victims = Victims(yard, stack, 2)
         for _ in range(kills):
-            fresh = crowd(yard, 4, latency_ms=150)
+            fresh = crowd(yard, 4, latency_ms=500)
             runs += fresh
             until(lambda fresh=fresh: held(fresh))
             for _ in range(ACTS_A_KILL):

@@ -86,6 +86,10 @@ def agent(tmp_path: Path) -> Iterator[Agent]:
         one.stop()
 
 
+def _is_charging(journal: Any) -> bool:
+    return any((e["kind"], e["step"]) == ("attempt-started", "charge-payment") for e in journal["entries"])
+
+
 def test_a_killed_playgrounds_runs_are_whole_traces_for_datadog(agent: Agent, tmp_path: Path) -> None:
     environment = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": agent.url,
@@ -96,6 +100,7 @@ def test_a_killed_playgrounds_runs_are_whole_traces_for_datadog(agent: Agent, tm
         play = stack.enter_context(Play(tmp_path / "data", environment))
         runs = {state: _start(play.url, scenario) for state, scenario in SCENARIOS.items()}
         _until(lambda: all(len(_journal(play.url, run)["entries"]) >= 4 for run in runs.values()))
+        _until(lambda: _is_charging(_journal(play.url, runs["needs-operator"])))  # so that there is something to undo
         assert not any(_journal(play.url, run)["finished"] for run in runs.values()), "the kill would come too late"
         play.kill()
         play.start()

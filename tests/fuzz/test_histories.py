@@ -56,7 +56,7 @@ def damaged(name: str, hurts: list[tuple[int, Any, bool]]) -> str:
             if gone:
                 del part[last]
             else:
-                part[last] = new
+                part[last] = copy.deepcopy(new)  # one value may be drawn for two places, one within the other
         except (KeyError, IndexError, TypeError):
             continue  # an earlier hurt has taken it away
     return json.dumps(value)
