@@ -45,6 +45,8 @@ def operated(yard: Yard, kills: int, seed: int) -> tuple[list[str], Counter[str]
             fresh = crowd(yard, 4, latency_ms=500)
             runs += fresh
             until(lambda fresh=fresh: held(fresh))
+            assert any(asked(run, "fail") for run in fresh), "a call of some run is under way"
+            until(lambda fresh=fresh: not Command.objects.filter(run__in=fresh, handled_seq=None).exists())
             for _ in range(ACTS_A_KILL):
                 asked(chance.choice(fresh), chance.choice(list(ACTS)))
             victims.strike(fresh, chance, may_stop=False)
