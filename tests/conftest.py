@@ -85,9 +85,19 @@ def redis_url(valkey_url: str) -> str:
     return valkey_url.replace("valkey://", "redis://", 1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def temporal() -> Iterator[Temporal]:
-    """A Temporal server that all tests of this process share."""
+    """A Temporal server of the test's own: this one goes on handing work to workers that asked for it and are gone."""
+    yield from _temporal()
+
+
+@pytest.fixture(scope="module")
+def temporal_of_module() -> Iterator[Temporal]:
+    """A Temporal server for one worker that all tests of a module look at."""
+    yield from _temporal()
+
+
+def _temporal() -> Iterator[Temporal]:
     from tests.temporal import Temporal  # it brings temporalio along, which few tests need
 
     with Temporal() as server:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import nullcontext
 
 from playground.scenario import Scenario
 from tests.conformance.outcome import Outcome, outcome_of
@@ -14,12 +13,9 @@ SPARE = 100
 
 
 class OnTemporal:
-    """`server` is one that runs already; without it each `perform` has one of its own. Needs open databases."""
+    """Each go has a server of its own, since one hands work to workers of the go before. Needs open databases."""
 
     name = "Temporal"
-
-    def __init__(self, server: Temporal | None = None) -> None:
-        self._server = server
 
     def perform(self, scenario: Scenario) -> Outcome:
         """Return what a scenario comes to."""
@@ -28,6 +24,6 @@ class OnTemporal:
 
     def perform_all(self, scenarios: Iterable[Scenario]) -> list[Outcome]:
         """Return what several scenarios come to, side by side in one worker."""
-        with nullcontext(self._server) if self._server else Temporal() as server:
+        with Temporal() as server:
             runs = [create(scenario.full()) for scenario in scenarios]
             return [outcome_of(finished) for finished in drive_temporal(server, *runs, cached=SPARE + len(runs))]

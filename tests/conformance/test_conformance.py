@@ -15,7 +15,6 @@ from tests.conformance.durable import DurableFunctions
 from tests.conformance.outcome import Outcome
 from tests.conformance.step_functions import StepFunctions
 from tests.conformance.temporal import OnTemporal
-from tests.temporal import Temporal
 
 pytestmark = pytest.mark.usefixtures("engine_databases")
 
@@ -27,10 +26,10 @@ Perform = Callable[[str, Mapping[str, Scenario]], Outcomes]
 
 
 @pytest.fixture(scope="module")
-def performed(engine_databases: None, temporal: Temporal) -> Perform:
+def performed(engine_databases: None) -> Perform:
     """`performed(platform, cases)`: what cases come to there, all of them in one go, each go once."""
     engines: dict[str, Any] = {
-        each.name: each for each in (BuiltIn(), StepFunctions(), OnTemporal(temporal), DurableFunctions())
+        each.name: each for each in (BuiltIn(), StepFunctions(), OnTemporal(), DurableFunctions())
     }
     assert set(engines) == {BuiltIn.name, *THERE} == {BuiltIn.name, *platforms.PLATFORMS}
     done: dict[tuple[str, int], Outcomes] = {}

@@ -30,6 +30,7 @@ ENGINE = "temporal"
 TASK_QUEUE = "sagas"
 LEAST_THOUGHT_MS = 3000  # a thought may take longer than a lease where a machine is busy
 ACTIVITIES = 200  # at once, in this process
+ANSWER_WITHIN = timedelta(seconds=10)  # to a start; one that hangs is asked for again after the next look
 
 
 class TemporalWorker:
@@ -88,6 +89,7 @@ class TemporalWorker:
                 task_timeout=timedelta(milliseconds=max(self._lease_ms, LEAST_THOUGHT_MS)),
                 start_signal=None if command is None else ASK,
                 start_signal_args=[] if command is None else [command],
+                rpc_timeout=ANSWER_WITHIN,
             )
         except WorkflowAlreadyStartedError:
             logger.debug("temporal.open", extra={"run": run})
