@@ -11,22 +11,27 @@ from sagas.entries import Kind, Lane, Op
 from sagas.observer import witness
 from sagas.projection import project
 from sagas.tape import fold
-from tests.engine import Finished, drive, fault, scenario
+from tests.engine import SILENT, Finished, drive, fault, scenario
 
 STEPS = [step.name for step in catalog.ORDER.steps]
 ENDS = {"completed": "completed", "compensated": "compensated", "needs-operator": "lost"}
 KINDS = ["decline", "error", "timeout", "lost-reply", "duplicate", "late"]
-# Hundreds of runs queue for one thread per service: no answer may be late by chance.
 TWICE = {"max_attempts": 2, "initial_ms": 2}
-PATIENT = {"timeout_ms": 2500, "retry": TWICE, "compensation_retry": TWICE}
 AT_FOUR, AT_FIVE = "notify-warehouse", "book-delivery"
+
+
+def patient(*faults: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """Hundreds of runs queue for one thread per service: no answer may be late by chance."""
+    silent = any(each["kind"] in SILENT for each in faults)
+    own = {"timeout_ms": 2500 if silent else 10_000, "retry": TWICE, "compensation_retry": TWICE}
+    return scenario(*faults, **{**own, **fields})
 
 
 def cell(step: str, on: str, kind: str, times: int | None) -> dict[str, Any]:
     aimed = fault(step, kind, on=on, times=times)
     # The last step is compensated only when its outcome is unknown.
     turn = fault(AT_FIVE, "lost-reply" if step == AT_FIVE else "decline")
-    return scenario(aimed, **PATIENT) if on == "action" else scenario(aimed, turn, **PATIENT)
+    return patient(aimed) if on == "action" else patient(aimed, turn)
 
 
 GRID = {
@@ -37,23 +42,23 @@ GRID = {
     for times in (None, 1)
 }
 MIXED = {
-    "all is well": scenario(**PATIENT),
-    "an error, then silence": scenario(fault(AT_FOUR, "error", times=1), fault(AT_FOUR, "timeout"), **PATIENT),
-    "silence, then a refusal": scenario(fault(AT_FOUR, "lost-reply", times=1), fault(AT_FOUR, "decline"), **PATIENT),
-    "no stored answers, twice": scenario(fault("charge-payment", "duplicate"), idempotency=False, **PATIENT),
-    "no stored answers, silence": scenario(fault("charge-payment", "lost-reply"), idempotency=False, **PATIENT),
-    "no stored answers, one silence": scenario(
-        fault("charge-payment", "lost-reply", times=1), fault(AT_FOUR, "decline"), idempotency=False, **PATIENT
+    "all is well": patient(),
+    "an error, then silence": patient(fault(AT_FOUR, "error", times=1), fault(AT_FOUR, "timeout")),
+    "silence, then a refusal": patient(fault(AT_FOUR, "lost-reply", times=1), fault(AT_FOUR, "decline")),
+    "no stored answers, twice": patient(fault("charge-payment", "duplicate"), idempotency=False),
+    "no stored answers, silence": patient(fault("charge-payment", "lost-reply"), idempotency=False),
+    "no stored answers, one silence": patient(
+        fault("charge-payment", "lost-reply", times=1), fault(AT_FOUR, "decline"), idempotency=False
     ),
-    "one key for all": scenario(fault(AT_FOUR, "decline"), key_scope="order", **PATIENT),
-    "no stock": scenario(stock=0, **PATIENT),
-    "eight orders": scenario(fault(AT_FOUR, "error", times=1), orders=8, stock=8, **PATIENT),
-    "eight orders for three lamps": scenario(orders=8, stock=3, **PATIENT),
-    "two wait for one lamp": scenario(orders=2, stock=1, lock="wait", **PATIENT),
-    "a lamp is passed on": scenario(fault(AT_FOUR, "decline", times=1), orders=3, stock=1, lock="wait", **PATIENT),
-    "no lock": scenario(orders=3, stock=1, lock="off", **PATIENT),
-    "a flag set after reading": scenario(orders=3, stock=1, lock="naive", **PATIENT),
-    "jitter": scenario(fault(AT_FOUR, "error", times=1), **{**PATIENT, "retry": {**TWICE, "jitter": True}}),
+    "one key for all": patient(fault(AT_FOUR, "decline"), key_scope="order"),
+    "no stock": patient(stock=0),
+    "eight orders": patient(fault(AT_FOUR, "error", times=1), orders=8, stock=8),
+    "eight orders for three lamps": patient(orders=8, stock=3),
+    "two wait for one lamp": patient(orders=2, stock=1, lock="wait"),
+    "a lamp is passed on": patient(fault(AT_FOUR, "decline", times=1), orders=3, stock=1, lock="wait"),
+    "no lock": patient(orders=3, stock=1, lock="off"),
+    "a flag set after reading": patient(orders=3, stock=1, lock="naive"),
+    "jitter": patient(fault(AT_FOUR, "error", times=1), retry={**TWICE, "jitter": True}),
 }
 SAME = {**GRID, **MIXED}
 
