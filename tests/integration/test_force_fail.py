@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -36,6 +36,7 @@ async def _elsewhere(run: Run, door: Door, act: Callable[[], None]) -> None:
         await asyncio.gather(execute(desk, run.pk), asyncio.to_thread(act))
 
 
+Drive = Callable[[Run, Door, Callable[[], None]], Coroutine[Any, Any, None]]
 ENGINES = {"built-in": (create_run, _here), "elsewhere": (create, _elsewhere)}
 
 
@@ -45,22 +46,30 @@ def fail_at(request: pytest.FixtureRequest) -> Callable[..., Finished]:
     make, drive_it = ENGINES[request.param]
 
     def failed(door: Door, goes_on: Kind, *faults: dict[str, Any]) -> Finished:
-        run = make(scenario(*faults, timeout_ms=60_000))
+        def act(saga: str) -> None:
+            fail_step(saga, **SAID)
+            until(saga.rpartition("-")[0], lambda entries: any(e.kind is goes_on for e in entries))
 
-        def act() -> None:
-            assert door.entered.wait(PATIENCE)
-            fail_step(f"{run.pk}-1", **SAID)
-            until(run.pk, lambda entries: any(e.kind is goes_on for e in entries))
-            door.open.set()
-
-        try:
-            asyncio.run(drive_it(run, door, act))
-        finally:
-            door.open.set()
-            door.close()
-        return read(run.pk)
+        return _asked_at(door, make(scenario(*faults, timeout_ms=60_000)), act, drive_it)
 
     return failed
+
+
+def _asked_at(door: Door, run: Run, act: Callable[[str], None], drive_it: Drive) -> Finished:
+    """Return a run that came to its end after something was asked of its saga in mid-call; the door opens then."""
+
+    def ask() -> None:
+        assert door.entered.wait(PATIENCE)
+        act(f"{run.pk}-1")
+        until(run.pk, lambda _: not Command.objects.filter(run=run, handled_seq=None).exists())
+        door.open.set()
+
+    try:
+        asyncio.run(drive_it(run, door, ask))
+    finally:
+        door.open.set()
+        door.close()
+    return read(run.pk)
 
 
 def _from_the_act(done: Finished) -> list[Entry]:
@@ -112,21 +121,7 @@ def test_what_awaits_no_answer_cannot_be_failed() -> None:
 
 
 def _while_at_the_door(act: Callable[[str], None]) -> Finished:
-    """Return a run that came to its end after something was asked of its saga in mid-call."""
-    run, door = create_run(scenario(timeout_ms=60_000)), Door("payments")
-
-    def ask() -> None:
-        assert door.entered.wait(PATIENCE)
-        act(f"{run.pk}-1")
-        until(run.pk, lambda _: not Command.objects.filter(run=run, handled_seq=None).exists())
-        door.open.set()
-
-    try:
-        asyncio.run(_here(run, door, ask))
-    finally:
-        door.open.set()
-        door.close()
-    return read(run.pk)
+    return _asked_at(Door("payments"), create_run(scenario(timeout_ms=60_000)), act, _here)
 
 
 def test_only_the_step_that_was_seen_is_failed() -> None:
