@@ -29,7 +29,7 @@ def heeds(definition: SagaDefinition, state: SagaState, action: str, about: Mapp
     needs what it holds.
     """
     if action == FAIL:
-        return awaited(state) == dict(about)
+        return bool(about) and awaited(state) == dict(about)
     if action == CANCEL:
         turnable = state.phase in (Phase.PENDING, Phase.RUNNING) and not state.cancelled
         return turnable and not is_past_return(definition, state)

@@ -8,6 +8,7 @@ import pytest
 
 from sagas.decider import Call, Rest, Settle, Wait, decide
 from sagas.entries import Entry, Kind, Op
+from sagas.operators import heeds
 from sagas.state import Phase
 from tests.builders import (
     ACTION,
@@ -195,6 +196,14 @@ def test_rule_34_a_step_that_is_failed_while_it_runs_counts_as_unknown_and_is_un
     assert facts[0].detail["cause"]["outcome"] == "unknown"
     assert [e.step for e in facts if e.kind is Kind.COMPENSATION_OWED] == [THIRD, SECOND, FIRST]
     assert (move.step, move.op) == (THIRD, COMPENSATION)
+
+
+def test_a_step_is_failed_only_by_name_and_while_it_is_called() -> None:
+    called_third, this = fold([started(), *done(FIRST, SECOND), called(THIRD)]), {"step": THIRD, "op": "action"}
+    assert heeds(ORDER, called_third, "fail", this)
+    between = fold([started(), *done(FIRST, SECOND)])
+    refused_ones = [(called_third, {}), (called_third, {**this, "step": SECOND}), (between, this), (between, {})]
+    assert not any(heeds(ORDER, state, "fail", about) for state, about in refused_ones)
 
 
 def test_a_compensation_that_is_failed_waits_for_a_person_who_may_grant_it_a_fresh_budget() -> None:
