@@ -44,7 +44,7 @@ def run(connection: BaseDatabaseWrapper, work: Iterable[tuple[Statement, Sequenc
         if then:
             connection.connection.execute(then)
     elif todo or then:
-        texts = [_text([dict(zip(statement.types, row, strict=True)) for row in rows]) for statement, rows in todo]
+        texts = [text_of(statement, rows) for statement, rows in todo]
         # The client puts the texts in, so that all statements are one message.
         statements = [*(statement.postgresql for statement, _ in todo), *([then] if then else [])]
         ClientCursor(connection.connection).execute("; ".join(statements), texts)
@@ -60,6 +60,11 @@ def ask(connection: BaseDatabaseWrapper, first: str, query: str, values: Sequenc
     if first:
         cursor.nextset()
     return cursor.fetchall()
+
+
+def text_of(statement: Statement, rows: Iterable[Row]) -> str:
+    """Return rows as the one parameter of a statement of PostgreSQL."""
+    return _text([dict(zip(statement.types, row, strict=True)) for row in rows])
 
 
 def _with_text(statement: Statement, rows: Sequence[Row]) -> Sequence[Row]:

@@ -192,6 +192,7 @@ def _opened() -> BaseDatabaseWrapper:
     connection = connections[DATABASE].copy()
     connection.inc_thread_sharing()
     connection.connect()
+    sql.prepare(connection)
     return connection
 
 

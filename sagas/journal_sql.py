@@ -13,13 +13,17 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from sagas import one_message
 from sagas.bulk import Row, Statement, ask, insert, run, update
 from sagas.entries import Entry, Kind
 from sagas.errors import JournalConflict, LeaseLost
+from sagas.one_message import Known
 from sagas.pausing import PAUSE, RESUME
 from sagas.projection import SagaRow
 
 DATABASE = "default"
+RUNNING = "running"
+NOWHERE = -2  # no `seq`, and before none
 
 Work = tuple[Statement, Sequence[Row]]
 
@@ -67,6 +71,12 @@ RESOLVE_ALERT = update(
 ENDS_ALERT = ("retry", "resolve")
 HANDLE_COMMAND = update("sagas_command", {"handled_seq": "int", "refusal": "text"}, {"id": "bigint"})
 
+# All of them, in the order in which they are run: rows before what refers to them.
+STATEMENTS = (
+    *(INSERT_RUN, INSERT_SAGA, INSERT_STEP, INSERT_ENTRY, UPDATE_PAUSED, GO_ON_RUN, UPDATE_RUN, RELEASE_RUN),
+    *(UPDATE_SAGA, UPDATE_STEP, RESOLVE_ALERT, INSERT_ALERT, HANDLE_COMMAND),
+)
+
 HEADS = {
     "sqlite": "SELECT id, lease_epoch, last_seq, state FROM sagas_run WHERE id IN ({marks})",
     "postgresql": "SELECT id, lease_epoch, last_seq, state FROM sagas_run WHERE id = ANY(%s) ORDER BY id FOR UPDATE",
@@ -97,7 +107,7 @@ class Batch:
     epoch: int
     entries: Sequence[Entry]
     sagas: Sequence[SagaRow] = ()
-    state: str = "running"
+    state: str = RUNNING
     handled: dict[int, int] = field(default_factory=dict)
     refusals: dict[int, str] = field(default_factory=dict)
     append_id: str = ""
@@ -108,6 +118,11 @@ class Batch:
     def last_seq_before(self) -> int:
         """The `seq` that the run must have for this batch to follow it; -1 for no entries."""
         return self.entries[0].seq - 1 if self.entries else -1
+
+    @property
+    def follows(self) -> tuple[int, int]:
+        """The epoch and the `seq` after which this batch may be written."""
+        return self.epoch, self.last_seq_before
 
 
 def write(
@@ -128,6 +143,8 @@ def _write(batches: Sequence[Batch], connection: BaseDatabaseWrapper, begin: str
     def is_written(batch: Batch) -> bool:
         return _is_written(batch, connection)
 
+    if begin and connection.vendor == "postgresql" and _append_at_once(batches, connection):
+        return [None] * len(batches)
     heads, states = _heads({batch.run for batch in batches}, connection, begin)
     outcomes: list[Exception | None] = []
     accepted: list[Batch] = []
@@ -142,6 +159,31 @@ def _write(batches: Sequence[Batch], connection: BaseDatabaseWrapper, begin: str
             )
     run(connection, _work(accepted, states), "COMMIT" if begin else "")
     return outcomes
+
+
+def prepare(connection: BaseDatabaseWrapper) -> None:
+    """Make a connection ready to be given to `write` with a `begin`."""
+    if connection.vendor == "postgresql":
+        with connection.wrap_database_errors:
+            one_message.prepare(connection, STATEMENTS)
+
+
+def _append_at_once(batches: Sequence[Batch], connection: BaseDatabaseWrapper) -> bool:
+    """Write every batch if each follows a run that is on its way; return False, with nothing written, where one does not."""
+    known: dict[str, Known] = {}
+    begun: list[str] = []
+    ends: dict[str, tuple[int, int]] = {}
+    for batch in batches:
+        if batch.append_id or ends.get(batch.run, batch.follows) != batch.follows:
+            return False
+        if batch.new is not None:
+            begun.append(batch.run)
+        elif batch.run not in ends:
+            seq = batch.last_seq_before if batch.entries else None
+            known[batch.run] = Known(batch.run, batch.epoch, seq, RUNNING if batch.state == RUNNING else None)
+        ends[batch.run] = (batch.epoch, batch.entries[-1].seq if batch.entries else NOWHERE)
+    work = _work(batches, dict.fromkeys(known, RUNNING))
+    return one_message.append(connection, list(known.values()), begun, work)
 
 
 def _heads(

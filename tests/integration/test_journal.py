@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from sagas import catalog, journal, leases
+from sagas import bulk, catalog, journal, journal_sql, leases
 from sagas.databases import atomic
 from sagas.entries import Entry, Kind
 from sagas.errors import JournalConflict, LeaseLost
@@ -140,6 +141,55 @@ def test_rule_05_of_one_run_the_last_word_of_a_commit_stands() -> None:
     assert outcomes == [None, None]
     stored = Run.objects.get(pk=run)
     assert (stored.last_seq, stored.sagas.get().state) == (2, "completed")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every question that a commit asks before it writes."""
+    questions: list[str] = []
+
+    def heard(connection: BaseDatabaseWrapper, first: str, query: str, values: Sequence[Any]) -> list[Any]:
+        questions.append(query)
+        return bulk.ask(connection, first, query, values)
+
+    monkeypatch.setattr(journal_sql, "ask", heard)
+    return questions
+
+
+def test_postgresql_itself_judges_what_follows_as_it_should(asked: list[str]) -> None:
+    run, other = fresh_run(), fresh_run()
+    in_one_go = [Batch(run=run, epoch=1, entries=[note(run, n, step="x")]) for n in (1, 2)]
+    outcomes, _ = append(*in_one_go, Batch(run=other, epoch=1, entries=[note(other, 1)], state="finished"))
+    assert outcomes == [None] * 3
+    assert [(r.last_seq, r.state) for r in map(run_of, (run, other))] == [(2, "running"), (1, "finished")]
+    assert len(asked) == (0 if connections["default"].vendor == "postgresql" else 1)
+
+
+@pytest.mark.parametrize("wrong", ["finished", "epoch", "gap", "unknown", "twice", "written before"])
+def test_where_a_run_is_not_as_expected_it_is_asked_about_and_its_neighbours_are_written(
+    asked: list[str], wrong: str
+) -> None:
+    run, other = fresh_run(), fresh_run()
+    append(Batch(run=run, epoch=1, entries=[note(run, 1)], append_id="a-1", state="finished"))
+    asked.clear()
+    batch = {
+        "finished": Batch(run=run, epoch=1, entries=[note(run, 2)]),
+        "epoch": Batch(run=run, epoch=2, entries=[note(run, 2)]),
+        "gap": Batch(run=run, epoch=1, entries=[note(run, 3)]),
+        "unknown": Batch(run="nobody", epoch=1, entries=[note("nobody", 1)]),
+        "twice": Batch(run=run, epoch=1, entries=[note(run, 1)]),
+        "written before": Batch(run=run, epoch=1, entries=[note(run, 1)], append_id="a-1"),
+    }[wrong]
+    outcomes, _ = append(batch, Batch(run=other, epoch=1, entries=[note(other, 1)]))
+    refusals = {"epoch": LeaseLost, "gap": JournalConflict, "unknown": JournalConflict, "twice": JournalConflict}
+    assert [type(o) for o in outcomes] == [refusals.get(wrong, type(None)), type(None)]
+    assert (run_of(run).last_seq, run_of(run).state) == ((2, "running") if wrong == "finished" else (1, "finished"))
+    assert run_of(other).last_seq == 1
+    assert asked
+
+
+def run_of(pk: str) -> Run:
+    return Run.objects.get(pk=pk)
 
 
 def begin_to_write(connection: BaseDatabaseWrapper, run: str) -> None:
