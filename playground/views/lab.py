@@ -75,6 +75,9 @@ def _with_run(request: Request, run_id: str, focus: str) -> HttpResponse:
         stage = shown.run_shown(run_id, focus)
     assert stage.scenario is not None
     assert stage.run is not None
+    asked = drafts.of_address(request.META["QUERY_STRING"])
+    if asked.errors:
+        return _page(request, asked, stage, 400)
     draft = drafts.of_scenario(stage.scenario)
     address = _address(stage.scenario, run=run_id, **({"focus": focus} if focus else {}))
     if request.htmx:

@@ -26,7 +26,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.torture
 
 AGENT = ROOT / ".venv" / "trace-agent" / "bin" / "ddapm-test-agent"
-SLOW = {"latency_ms": 200, "timeout_ms": 4000}
+SLOW = {"latency_ms": 600, "timeout_ms": 4000}
 SCENARIOS: dict[str, dict[str, Any]] = {
     "completed": SLOW,
     "compensated": {**SLOW, "faults": [{"step": "notify-warehouse", "on": "action", "kind": "decline", "times": None}]},

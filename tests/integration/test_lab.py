@@ -124,6 +124,16 @@ def test_an_order_comes_into_focus_and_the_address_keeps_the_scenario(client: Cl
     assert "data-finished" not in line.content.decode()
 
 
+def test_an_address_with_a_run_is_told_what_is_wrong_with_the_rest_of_it(client: Client) -> None:
+    run = worlds.start(Scenario.parse({}))
+    answer = client.get(f"/lab/?run={run.pk}&at=0&stock=x")
+    text = answer.content.decode()
+    assert answer.status_code == 400
+    assert "is not a key of a scenario" in text
+    assert 'value="x"' in text
+    assert f'data-run="{run.pk}"' in text
+
+
 @pytest.mark.parametrize("query", ["run=nothing", "focus=nothing-1"])
 def test_a_run_that_is_not_there_is_not_found(client: Client, query: str) -> None:
     assert client.get(f"/lab/?{query}").status_code == 404
