@@ -205,6 +205,11 @@ class Wire:
                 self._held.remove(held)
                 await self._deliver(held.state, held.attempt)
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no message is on its way, and none is held."""
+        return not self._under_way and not self._held
+
     async def quiet(self) -> None:
         """Wait until no message is under way any more."""
         while self._under_way:

@@ -13,6 +13,8 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from django.db import Error as DatabaseFailed
+
 from sagas.budgets import settle_wait_ms
 from sagas.clerk import Clerk
 from sagas.clock import Clock, cancel_and_wait, spawn
@@ -164,6 +166,11 @@ class Driver:
         await self.tape.commit("finished")
         return True
 
+    def _ends_quietly(self) -> bool:
+        """Whether nothing is left but to look once more and to finish the run: one commit has both ends then."""
+        at_rest = all(state.phase in AT_REST for state in self.tape.states.values())
+        return at_rest and self._wire.is_quiet and not self._clerk.is_asked
+
     def _can_move(self) -> bool:
         waiting = self._parked - self._released
         return self._clerk.is_asked or any(
@@ -179,6 +186,9 @@ class Driver:
         self._schedule.goes_on(saga)
         while True:
             move = self._intended.pop(saga, None) or self._decide(saga)
+            if isinstance(move, Rest) and self._ends_quietly():
+                self._schedule.stops(saga)
+                return
             await self.tape.commit()
             state = self.tape.states[saga]
             await self._wire.deliver_held(state, ended=state.phase in ENDED)
@@ -317,7 +327,12 @@ class Driver:
                 self._nudges[saga].set()
 
     async def _rows(self) -> list[Row]:
-        return await ledger_rows(self._definition, self._ports.services, self._lease.run)
+        """Return what the services wrote. What was heard before is kept where one of them cannot be asked."""
+        try:
+            return await ledger_rows(self._definition, self._ports.services, self._lease.run)
+        except DatabaseFailed:
+            await self.tape.commit()
+            raise
 
     async def _take_away(self, state: SagaState, record: str) -> str:
         """Have a service take a record from a saga; return why it did not, or ""."""

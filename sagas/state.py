@@ -69,6 +69,9 @@ class Policy:
         }
 
 
+_DEFAULT = Policy()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
     """What is known of one direction of one step.
@@ -127,7 +130,7 @@ class SagaState:
     definition: str = ""
     version: int = 0
     phase: Phase = Phase.PENDING
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = _DEFAULT
     payload: Mapping[str, Any] = field(default_factory=dict)
     deadline_at: int | None = None
     steps: Mapping[str, StepState] = field(default_factory=dict)

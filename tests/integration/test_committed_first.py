@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 
 from sagas import catalog, journal
 from sagas.entries import Entry, Kind, Lane, Op
 from sagas.models import JournalEntry
 from sagas.runs import ask_run, create_run
-from sagas.services.base import Call
+from sagas.services.base import Call, Row
+from sagas.worker import Pace
 from tests.engine import Finished, drive, fault, finish, read, scenario, until, working
 from tests.meddled import PATIENCE, Door, Meddled, with_one
 
@@ -22,7 +23,9 @@ pytestmark = pytest.mark.usefixtures("engine_databases")
 TURNS = fault("book-delivery", "decline")
 
 
-def run_with(services: dict[str, Any], *faults: dict[str, Any], **fields: Any) -> tuple[Finished, list[list[Entry]]]:
+def run_with(
+    services: dict[str, Any], *faults: dict[str, Any], pace: Pace | None = None, **fields: Any
+) -> tuple[Finished, list[list[Entry]]]:
     """Return a run that a worker with these services has driven, and its commits one by one."""
     run, commits = create_run(scenario(*faults, timeout_ms=60_000, **fields)), list[list[Entry]]()
 
@@ -31,7 +34,7 @@ def run_with(services: dict[str, Any], *faults: dict[str, Any], **fields: Any) -
             commits.append(list(entries))
 
     async def go() -> None:
-        async with working(services=services) as (book, _, wait):
+        async with working(pace, services=services) as (book, _, wait):
             book.listen(hear)
             await wait([run.pk])
 
@@ -86,6 +89,37 @@ def test_rule_05_a_lock_changes_hands_in_the_commit_of_the_row_that_says_so() ->
     for change in changes:
         (together,) = [commit for commit in commits if change in commit]
         assert (Kind.EFFECT, change.step, change.op) in [(e.kind, e.step, e.op) for e in together]
+
+
+@pytest.mark.parametrize("turns", [False, True])
+def test_rule_05_the_end_of_the_only_saga_and_of_its_run_are_one_commit(turns: bool) -> None:
+    done, commits = run_with(dict(catalog.SERVICES), *([TURNS] if turns else []))
+    ended = Kind.SAGA_COMPENSATED if turns else Kind.SAGA_COMPLETED
+    assert [e.kind for e in commits[-1]][-2:] == [ended, Kind.RUN_FINISHED]
+    assert done.run.state == "finished"
+
+
+class Mute(Meddled):
+    """A service whose ledger cannot be read the first time."""
+
+    reads = 0
+
+    def ledger(self, world: str, after: int = 0) -> list[Row]:
+        self.reads += 1
+        if self.reads == 1:
+            raise OperationalError("the ledger is locked")
+        return super().ledger(world, after)
+
+
+def test_what_a_saga_heard_is_kept_where_a_ledger_cannot_be_read_at_its_end() -> None:
+    delivery = Mute("delivery")
+    done, _ = run_with(with_one(delivery), pace=Pace(lease_ms=1000, poll_ms=50))
+    assert delivery.reads == 3, "once in vain, by the next driver as it begins, and at the end"
+    (heard,) = done.kinds(Kind.ATTEMPT_SUCCEEDED, step="book-delivery", lane=Lane.ORCHESTRATOR)
+    (recovered,) = done.kinds(Kind.ORCHESTRATOR_RECOVERED)
+    assert heard.seq < done.kinds(Kind.SAGA_COMPLETED)[0].seq < recovered.seq
+    assert done.states == ["completed"]
+    assert done.facts()["charges"] == len(done.kinds(Kind.ATTEMPT_STARTED, step="charge-payment")) == 1
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
