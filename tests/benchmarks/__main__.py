@@ -34,10 +34,9 @@ def main(arguments: Sequence[str]) -> int:
             printed.show(console, table)
             tables.append(table.as_json())
         result[part] = tables
-    line = json.dumps(result)
-    if asked.save:
-        asked.save.write_text(line + "\n")
-    sys.stdout.write(line + "\n")
+        if asked.save:  # whatever becomes of the parts to come
+            asked.save.write_text(json.dumps(result) + "\n")
+    sys.stdout.write(json.dumps(result) + "\n")
     return 0
 
 

@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -78,15 +77,17 @@ class PagesWay(HubWay):
     def __init__(self) -> None:
         super().__init__()
         self._commits: dict[str, dict[int, float]] = {}
-        self._work = AsyncExitStack()
+        self._work: asyncio.Task[None] | None = None
         self._wait: Any = None
+        self._is_over = asyncio.Event()
 
     async def hold(self, latency_ms: int) -> dict[str, Any]:
         """Return the id of a new run that waits for `drive`."""
-        if self._wait is None:
-            book, _, self._wait = await self._work.enter_async_context(working())
-            book.listen(live.publish)
-            book.listen(self._note)
+        if self._work is None:
+            ready = asyncio.get_running_loop().create_future()
+            self._work = asyncio.create_task(self._work_until_over(ready))
+            await asyncio.wait([ready, self._work], return_when=asyncio.FIRST_COMPLETED)
+            self._wait = await ready if ready.done() else await self._work
         return {"run": await asyncio.to_thread(_held, latency_ms)}
 
     async def drive(self, run: str) -> dict[str, Any]:
@@ -98,7 +99,17 @@ class PagesWay(HubWay):
 
     async def end(self) -> None:
         """Stop the worker."""
-        await self._work.aclose()
+        self._is_over.set()
+        assert self._work is not None
+        await self._work
+
+    async def _work_until_over(self, ready: asyncio.Future[Any]) -> None:
+        # Who begins to watch a worker also ends it: both are of one task.
+        async with working() as (book, _, wait):
+            book.listen(live.publish)
+            book.listen(self._note)
+            ready.set_result(wait)
+            await self._is_over.wait()
 
     def _note(self, run: str, entries: Sequence[Entry]) -> None:
         now = time.time() * 1000
