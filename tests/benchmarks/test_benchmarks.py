@@ -129,6 +129,16 @@ def test_the_engine_part_runs_and_ends_with_one_json_object() -> None:
     assert [r["goal"] for r in good["ratios"]][:3] == list(GOALS["ours SQLite", "limit SQLite"])
 
 
+@pytest.mark.torture
+@pytest.mark.parametrize("part", ["whole", "stream", "growth", "start"])
+def test_every_other_part_runs_too(part: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks", part, "--quick"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])[part]
+
+
 def test_a_part_that_is_not_there_is_refused_by_name() -> None:
     done = subprocess.run([sys.executable, "-m", "tests.benchmarks", "motor"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2

@@ -245,7 +245,7 @@ def _batches(held: Sequence[Lease]) -> list[Batch]:
                 _placed(entry, f"{lease.run}-1", heads[lease.run].last_seq + n)
                 for n, entry in enumerate(told[filling.CUT_AT :], 1)
             ],
-            sagas=[replace(row, saga=f"{lease.run}-1", steps=row.steps[2:3])],
+            sagas=[row._replace(saga=f"{lease.run}-1", steps=row.steps[2:3])],
         )
         for lease in held
     ]
