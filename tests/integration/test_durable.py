@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("engine_databases")
 
 QUICK = ("all well", "the trip", "lost reply", "arrives late", "stuck", "dies after", "deadline")
 QUICK_RACES = ("wait", "naive")
-SILENCE_MS, DEADLINE_MS = 2000, 10_000  # two engines at once, and no answer is to be late by chance
+SILENCE_MS, DEADLINE_MS = 2000, 5000  # two engines at once, and no answer is to be late by chance
 Both = Mapping[str, tuple[Finished, Finished]]
 
 
