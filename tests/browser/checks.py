@@ -20,6 +20,13 @@ WATCH_SHIFTS = """() => {
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) window.shift += entry.value
   }).observe({ type: "layout-shift" })
+  window.wider = 0
+  const page = document.documentElement
+  const look = () => {
+    window.wider = Math.max(window.wider, page.scrollWidth - page.clientWidth)
+    requestAnimationFrame(look)
+  }
+  look()
 }"""
 
 
@@ -51,7 +58,7 @@ def weigh(one: Reader, path: str) -> dict[str, float]:
 
 
 def watch_shifts(page: Page) -> None:
-    """Begin to add up how far the layout jumps by itself."""
+    """Begin to add up how far the layout jumps by itself, and to see in each frame whether it is wider than the window."""
     page.evaluate(WATCH_SHIFTS)
 
 
@@ -59,3 +66,9 @@ def shifted(page: Page) -> float:
     """Return how far it has jumped since."""
     moved: float = page.evaluate("window.shift")
     return moved
+
+
+def widened(page: Page) -> int:
+    """Return by how many pixels the page could be scrolled sideways in any frame since."""
+    most: int = page.evaluate("window.wider")
+    return most

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.checks import SCHEMES, SHIFT, WIDTHS, problems, shifted, watch_shifts
+from tests.browser.checks import SCHEMES, SHIFT, WIDTHS, problems, shifted, watch_shifts, widened
 from tests.browser.conftest import PATIENCE_MS, Reader
 from tests.play import Play
 
@@ -271,13 +271,14 @@ def test_the_lanes_stay_side_by_side_and_axe_finds_nothing(
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_nothing_on_the_page_jumps_while_two_orders_run(shared_play: Play, reader: ReaderOf, width: int) -> None:
+def test_nothing_on_the_page_jumps_or_widens_it_while_two_orders_run(shared_play: Play, reader: ReaderOf, width: int) -> None:
     one = reader(shared_play.url, viewport={"width": width, "height": 900})
     page = one.open(LOSE_FOUR)
     watch_shifts(page)
     run_both(page)
     wait_for_ends(page, "failed", "compensated")
     assert shifted(page) <= SHIFT
+    assert widened(page) == 0, "a message on its way counts, too"
 
 
 @pytest.mark.parametrize(("query", "named"), [("mode=none", "mode"), ("fault=no-such-step:timeout", "faults.0.step")])

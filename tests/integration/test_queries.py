@@ -72,8 +72,8 @@ def test_the_same_holds_on_postgresql(tmp_path: Path, postgres: Postgres) -> Non
 
 
 @pytest.mark.usefixtures("engine_databases")
-def test_a_whole_table_that_is_read_would_be_noticed() -> None:
-    with hearing() as heard:
+def test_a_whole_table_that_is_read_would_be_noticed(tmp_path: Path) -> None:
+    with moved(tmp_path, "default"), hearing() as heard:  # of few rows PostgreSQL would read all in any case
         list(JournalEntry.objects.filter(append_id="none")[:1])
         list(Run.objects.order_by("last_seq")[:1])
         list(Run.objects.filter(pk="none"))
@@ -83,7 +83,7 @@ def test_a_whole_table_that_is_read_would_be_noticed() -> None:
 @pytest.mark.usefixtures("engine_databases")
 def test_an_index_that_is_lost_would_be_noticed(tmp_path: Path) -> None:
     newest = Run.objects.filter(forked_from="none").order_by("-created_at")[:5]
-    with moved(tmp_path, "default"):  # of few rows PostgreSQL would read all in any case
+    with moved(tmp_path, "default"):
         with atomic("default"), connections["default"].cursor() as cursor:
             cursor.execute("DROP INDEX run_forks")
             with hearing() as without:
