@@ -16,7 +16,7 @@ from rich.console import Console
 from tests.benchmarks import machine, printed
 from tests.benchmarks.rounds import QUICK, Effort
 
-PARTS = ("engine", "whole", "stream", "growth", "start")
+PARTS = ("engine", "workers", "whole", "stream", "growth", "start")
 
 
 def main(arguments: Sequence[str]) -> int:

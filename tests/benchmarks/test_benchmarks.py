@@ -130,7 +130,7 @@ def test_the_engine_part_runs_and_ends_with_one_json_object() -> None:
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize("part", ["whole", "stream", "growth", "start"])
+@pytest.mark.parametrize("part", ["workers", "whole", "stream", "growth", "start"])
 def test_every_other_part_runs_too(part: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks", part, "--quick"], cwd=ROOT, capture_output=True, text=True

@@ -271,7 +271,9 @@ def test_the_lanes_stay_side_by_side_and_axe_finds_nothing(
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_nothing_on_the_page_jumps_or_widens_it_while_two_orders_run(shared_play: Play, reader: ReaderOf, width: int) -> None:
+def test_nothing_on_the_page_jumps_or_widens_it_while_two_orders_run(
+    shared_play: Play, reader: ReaderOf, width: int
+) -> None:
     one = reader(shared_play.url, viewport={"width": width, "height": 900})
     page = one.open(LOSE_FOUR)
     watch_shifts(page)

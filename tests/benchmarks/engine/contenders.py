@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,12 +64,15 @@ class Contender:
 
     def sample(self, sagas: int, at_once: int, fails: bool) -> Mapping[str, float]:
         """Return one sample in each unit: sagas per second, and how long a saga takes."""
+        told = self.asked(sagas, at_once, fails)
+        return in_units(told["seconds"], told["latencies_ms"])
+
+    def asked(self, sagas: int, at_once: int, fails: bool) -> dict[str, Any]:
+        """Return how many seconds so many sagas took in all, and how many milliseconds each."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"sagas": sagas, "at_once": at_once, "fails": fails}) + "\n")
         self._process.stdin.flush()
-        told = self._heard()
-        p50, p99 = percentiles(told["latencies_ms"])
-        return {"sagas/s": sagas / told["seconds"], "p50 ms": p50, "p99 ms": p99}
+        return self._heard()
 
     def _heard(self) -> dict[str, Any]:
         assert self._process.stdout is not None
@@ -76,6 +80,26 @@ class Contender:
             if line.startswith("{"):  # some of them say other things, too
                 return dict(json.loads(line))
         raise RuntimeError(f"{self._process.args} ended: {self._log.read_text()[-2000:]}")
+
+
+class Crew:
+    """Contenders with one database, each asked for its share at the same time."""
+
+    def __init__(self, contenders: Sequence[Contender]) -> None:
+        self._contenders = contenders
+
+    def sample(self, sagas: int, at_once: int, fails: bool) -> Mapping[str, float]:
+        """Return what `Contender.sample` returns, of all of them together."""
+        count = len(self._contenders)
+        with ThreadPoolExecutor(count) as pool:
+            told = list(pool.map(lambda one: one.asked(sagas // count, at_once // count, fails), self._contenders))
+        return in_units(max(each["seconds"] for each in told), [ms for each in told for ms in each["latencies_ms"]])
+
+
+def in_units(seconds: float, latencies_ms: Sequence[float]) -> Mapping[str, float]:
+    """Return a sample in each unit, of sagas that took so long each and in all."""
+    p50, p99 = percentiles(latencies_ms)
+    return {"sagas/s": len(latencies_ms) / seconds, "p50 ms": p50, "p99 ms": p99}
 
 
 def percentiles(latencies: Sequence[float]) -> tuple[float, float]:
@@ -108,10 +132,19 @@ class Place:
 
     def start(self, name: str) -> Contender:
         """Return the contender of this name, ready to be asked."""
-        folder = self.folder / name.replace(" ", "-").lower()
+        (one,) = self._start(name, 1)
+        return one
+
+    def start_crew(self, name: str, workers: int) -> Crew:
+        """Return so many worker processes of this contender with one database, ready to be asked."""
+        return Crew(self._start(name, workers))
+
+    def _start(self, name: str, workers: int) -> list[Contender]:
+        folder = self.folder / f"{name.replace(' ', '-').lower()}-{workers}"
         folder.mkdir()
         command, environment = _started(name, folder, self)
-        return self.stack.enter_context(Contender(command, folder / "log", **environment))
+        made = (Contender(command, folder / f"log-{n}", **environment) for n in range(workers))
+        return [self.stack.enter_context(one) for one in made]
 
 
 def _started(name: str, folder: Path, place: Place) -> tuple[Sequence[str], Mapping[str, str]]:

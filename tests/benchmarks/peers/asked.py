@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -49,7 +50,7 @@ async def measured(one: One, sagas: int, at_once: int, fails: bool) -> dict[str,
     async def customer() -> None:
         for _ in waiting:
             began = time.perf_counter()
-            ended = await one(f"order-{next(_orders)}", fails)
+            ended = await one(f"order-{os.getpid()}-{next(_orders)}", fails)
             latencies.append((time.perf_counter() - began) * 1000)
             if ended != expected:
                 raise RuntimeError(f"a saga ended as {ended!r} and not as {expected!r}")
