@@ -42,7 +42,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "lost": {
         **SLOW,
         "mode": "choreography",
-        "faults": [{"step": "charge-payment", "on": "action", "kind": "drop-event", "times": None}],
+        "faults": [{"step": "book-delivery", "on": "action", "kind": "drop-event", "times": None}],
     },
 }
 
