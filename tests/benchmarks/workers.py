@@ -1,4 +1,4 @@
-"""What more worker processes with one database bring: the sagas of `tests.benchmarks.engine`, and whole runs.
+"""What more worker processes with one database bring to the sagas of `tests.benchmarks.engine`.
 
 The customers are shared among the processes, each of which starts its share and drives what it started.
 """
@@ -14,13 +14,13 @@ from tests.benchmarks.engine.contenders import Crew, Place
 from tests.benchmarks.figures import Figure, Ratio, Table
 from tests.benchmarks.rounds import Effort, interleaved_many
 
-NAMES = ("ours SQLite", "ours PostgreSQL", "orchestration SQLite", "orchestration PostgreSQL")
+NAMES = ("ours SQLite", "ours PostgreSQL")
 WORKERS = (1, 2, 4)
-AT_ONCE = {"ours": 100, "orchestration": 16}
-AMOUNTS = {"ours": 2000, "orchestration": 80}  # per sample
+AT_ONCE = 100
+SAGAS = 2000  # per sample
 
 NOTES = (
-    "ours: five no-op steps, 100 at once. orchestration: whole runs of the order saga, 16 at once. In all, not each.",
+    "Five no-op steps, 100 at once, of all processes together.",
     "Customers, workers and PostgreSQL share the machine's cores.",
 )
 
@@ -49,9 +49,7 @@ def measure(effort: Effort) -> Iterable[Table]:
 
 def _figures(name: str, crews: Mapping[str, Crew], effort: Effort) -> list[Figure]:
     """Return the figures of one contender, its crews in interleaved rounds."""
-    what = name.partition(" ")[0]
-    at_once = AT_ONCE[what]
-    amount = max(at_once, effort.amount(AMOUNTS[what]))
-    samples = {setting: lambda crew=crew: crew.sample(amount, at_once, False) for setting, crew in crews.items()}
+    amount = max(AT_ONCE, effort.amount(SAGAS))
+    samples = {setting: lambda crew=crew: crew.sample(amount, AT_ONCE, False) for setting, crew in crews.items()}
     found = interleaved_many(samples, effort.rounds, setting=name)
     return [Figure(name=name, setting=f.name, unit=f.unit, samples=f.samples) for f in found]
