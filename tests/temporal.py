@@ -61,14 +61,14 @@ def temporal_worker() -> Any:
 
 
 def drive_temporal(
-    server: Temporal, *runs: Run, before: Callable[[], Any] | None = None, cached: int = 0, leave: bool = False
+    server: Temporal, *runs: Run, before: Callable[[], Any] | None = None, leave: bool = False
 ) -> list[Finished]:
     """Have a Temporal worker of this process drive runs to their rest: see `tests.engine.driven`.
 
-    `cached` is how many workflows the worker keeps in mind. This server never takes one away from a
-    worker that is gone, so with more than 0 what is open at the end stays where it is.
+    It keeps no workflow in mind: this server never takes one away from a worker that is gone, nor from
+    one that was too slow to think, and waits for it for ever.
     """
     for run in runs:
         assert run.engine == ENGINE
-    with override_settings(TEMPORAL_ADDRESS=server.address, TEMPORAL_CACHED_WORKFLOWS=cached):
+    with override_settings(TEMPORAL_ADDRESS=server.address, TEMPORAL_CACHED_WORKFLOWS=0):
         return driven(temporal_worker, runs, before, leave=leave)

@@ -8,9 +8,6 @@ from playground.scenario import Scenario
 from tests.conformance.outcome import Outcome, outcome_of
 from tests.temporal import Temporal, create, drive_temporal
 
-# Workflows that a worker keeps in mind beside those of a go: the server for tests waits for one that it forgot.
-SPARE = 100
-
 
 class OnTemporal:
     """Each go has a server of its own, since one hands work to workers of the go before. Needs open databases."""
@@ -26,4 +23,4 @@ class OnTemporal:
         """Return what several scenarios come to, side by side in one worker."""
         with Temporal() as server:
             runs = [create(scenario.full()) for scenario in scenarios]
-            return [outcome_of(finished) for finished in drive_temporal(server, *runs, cached=SPARE + len(runs))]
+            return [outcome_of(finished) for finished in drive_temporal(server, *runs)]

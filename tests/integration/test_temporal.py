@@ -39,7 +39,7 @@ RACES = {
 def both(engine_databases: None, temporal_of_module: Temporal) -> dict[str, tuple[Finished, Finished]]:
     """Every scenario on this project's own worker and on Temporal."""
     scenarios = ALIKE | RACES
-    there = drive_temporal(temporal_of_module, *[create(each) for each in scenarios.values()], cached=100)
+    there = drive_temporal(temporal_of_module, *[create(each) for each in scenarios.values()])
     here = drive(*scenarios.values())
     return dict(zip(scenarios, zip(here, there, strict=True), strict=True))
 
