@@ -27,7 +27,7 @@ ALIKE = {
     "lost reply": scenario(fault("charge-payment", "lost-reply", times=1), timeout_ms=2500),
     "stuck": scenario(fault("book-delivery", "decline"), fault("charge-payment", "error", on="compensation")),
     "dies after": scenario(fault("charge-payment", "crash-after", times=1)),
-    "deadline": scenario(fault("create-order", "error"), deadline_ms=4000, retry={"max_attempts": 9, **NEVER}),
+    "deadline": scenario(fault("create-order", "error"), deadline_ms=9000, retry={"max_attempts": 9, **NEVER}),
 }
 RACES = {
     "wait": scenario(orders=2, stock=1, lock="wait"),
