@@ -71,12 +71,6 @@ RESOLVE_ALERT = update(
 ENDS_ALERT = ("retry", "resolve")
 HANDLE_COMMAND = update("sagas_command", {"handled_seq": "int", "refusal": "text"}, {"id": "bigint"})
 
-# All of them, in the order in which they are run: rows before what refers to them.
-STATEMENTS = (
-    *(INSERT_RUN, INSERT_SAGA, INSERT_STEP, INSERT_ENTRY, UPDATE_PAUSED, GO_ON_RUN, UPDATE_RUN, RELEASE_RUN),
-    *(UPDATE_SAGA, UPDATE_STEP, RESOLVE_ALERT, INSERT_ALERT, HANDLE_COMMAND),
-)
-
 HEADS = {
     "sqlite": "SELECT id, lease_epoch, last_seq, state FROM sagas_run WHERE id IN ({marks})",
     "postgresql": "SELECT id, lease_epoch, last_seq, state FROM sagas_run WHERE id = ANY(%s) ORDER BY id FOR UPDATE",
@@ -165,7 +159,7 @@ def prepare(connection: BaseDatabaseWrapper) -> None:
     """Make a connection ready to be given to `write` with a `begin`."""
     if connection.vendor == "postgresql":
         with connection.wrap_database_errors:
-            one_message.prepare(connection, STATEMENTS)
+            one_message.prepare(connection, [statement for statement, _ in _work([], {})])
 
 
 def _append_at_once(batches: Sequence[Batch], connection: BaseDatabaseWrapper) -> bool:
